@@ -1,0 +1,98 @@
+// Package sim is a PingOne Advanced Identity Cloud tenant group that runs inside
+// the process: development, staging and production, each an http.Handler that
+// speaks the tenant's REST API. It is the product's sandbox and the server of its
+// tests.
+//
+// It is not the client's mirror. It imports nothing of this project and spells the
+// API by itself, out of the vendor's documents and of recorded traffic, so that a
+// mistake about the API can't be made once and pass on both sides. It is no identity
+// provider either: nobody logs in, no script runs, and identities are only stored.
+//
+// A group starts empty. Seed fills a tenant past every rule, as if the documents had
+// always been there; requests then meet the rules. One lock guards a group, time
+// comes from Options.Now, and what goes wrong is told by Faults, so that a test runs
+// the same way each time. A cut connection is a panic with http.ErrAbortHandler,
+// which net/http's server turns into a closed connection; a transport that calls the
+// handler in-process must recover it.
+//
+// # Files
+//
+//	sim.go http.go fault.go     groups, tenants, requests, what goes wrong
+//	oauth.go                    service account, tokens, scopes, serverinfo
+//	am.go journeys.go scripts.go services.go policies.go saml.go    AM
+//	idm.go                      IDM
+//	environment.go esv.go       ESVs, restart, domains, direct configuration
+//	promotion.go integrity.go report.go class.go    promotions
+//	store.go filter.go json.go  documents, query filters, JSON
+//	nodetypes.json              node types, generated from recordings
+//
+// # Choices where documents and recordings are silent
+//
+// Tokens. An unknown account is invalid_client, every other fault of an assertion is
+// invalid_grant, both 400. A grant without scope has all of the account's. A missing
+// scope is 403: "Access denied" from AM and IDM, "forbidden" from the environment API.
+//
+// Phases. With a zero duration a poll shows the phase it finds, and the next poll
+// shows the one after it: no client can miss one. With a duration, phases end by the
+// clock, polled or not.
+//
+// Restart. It loads the ESVs that were written before it was asked for. A second
+// request while one runs joins it. GET startup says restarting, too, while a promotion
+// waits for workloads.
+//
+// ESVs. expressionType can't be changed (400). An unknown encoding is a 400 in the
+// words of today's validator, where a tenant of 2023 said 422. An ESV that any
+// document of the tenant names, in a placeholder, in its default, or in a script, can't be
+// deleted: 400, naming the document. A description alone never unloads a value.
+//
+// Locks. One lock for the group. While it is not unlocked, both tenants of the pair
+// refuse with 403 "Environment is locked for promotion {id}": the ESV API as a whole,
+// reading included, and POST startup; writes to static configuration and SAML; and in
+// development every AM and IDM write. 403, because the lock state's proxyState hints
+// that a proxy enforces it. Deleting a lock while it is locking or unlocking, or while a
+// promotion runs, is 409 "Environment is not in locked state", with another id 409
+// "already locked", when nothing is locked 200. POST lock at development is 400.
+//
+// Promotion. Missing ESVs are looked for before encrypted values, and the first finding
+// ends the run. A placeholder with a default is not missing (the documents say so), but
+// what its default names is, when neither is set. A script's getProperty with a second
+// argument counts as one with a default. An ESV is set when a variable or a secret of
+// the name exists, loaded or not. Aliases of secret mappings are not looked at. Lines of encrypted values
+// are counted in the document as JSON with sorted keys and two spaces. Dry runs that
+// lack ESVs have a report, runs that found encrypted values have none. SAML entities and circles
+// of trust are added and changed, never deleted. What only a server writes (_rev,
+// created, modified) makes no difference that is promoted or reported. A promotion without
+// changes has no restart. After a blocking error only Unblock helps; the lock
+// can still be released. A rollback undoes the last promotion, and then the one before
+// it. The provisional report compares a tenant with its upper one; production, which has
+// none, is compared with staging. Orphaned scripts are not cleaned up. Report headings
+// other than "Journeys" and "Email > Templates" are our own.
+//
+// Tiers. environment/info names tiers by role: development, staging, production.
+//
+// Immutability. A static write in staging or production is 403 unless a
+// direct-configuration session is open and the request has X-Configuration-Type:
+// mutable. In a session changes show at once; abort puts the static configuration back.
+// apply answers SESSION_APPLYING, the state after the next poll is SESSION_APPLIED. A
+// second init, apply without a session, and init under a lock are 409; abort is always 200.
+//
+// AM. A tree may name only node instances that are there (400); connections and
+// entryNodeId are not checked, as recorded. Attributes are checked for trees and
+// oidcConfig providers, the two kinds with a recorded list, and taken as they come elsewhere.
+// Node types and realm services are those seen on tenants and in seeds; others are 404.
+// A container whose child is gone can't be deleted (500), so containers go first.
+// The update of a provider without redirectAfterFormPostURI is 500, as the 2025 recordings
+// and both clients have it; recordings of 2026-07 accept it. A provider's transform must
+// exist (400). PUT of a custom node type that exists, without If-Match, is 412. Only the
+// email service must be there before its children. SAML entities are stored as sent; there is metadata for
+// imported and seeded entities only. schema and template actions answer an empty object
+// schema. Policy sets and resource types don't check the policies that use them.
+//
+// IDM. A plain password of external.email is stored as a $crypto block; no other value
+// is encrypted on write. Relationships are stored as sent. PATCH knows add, replace and
+// remove of top-level fields.
+//
+// Requests nobody knows are answered as the real tenant answers them, and Unknown lists
+// them. Governance, logs, system objects, identities of AM, script evaluation and
+// administrator logins are not there.
+package sim

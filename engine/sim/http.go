@@ -1,0 +1,276 @@
+package sim
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxBody is far above any configuration object that was seen (a theme realm of
+// 3 MB), and keeps a runaway client from filling the memory.
+const maxBody = 16 << 20
+
+// request is an HTTP request read to its end, so that it can be served under the
+// group's lock.
+type request struct {
+	method  string
+	path    string // as sent, still escaped
+	segs    []string
+	query   url.Values
+	action  string
+	header  http.Header
+	body    []byte
+	host    string
+	account string // of the bearer token
+}
+
+// isAction tells POST ?_action=name.
+func (r *request) isAction(name string) bool {
+	return r.method == http.MethodPost && r.action == name
+}
+
+// writes tells the requests that ask for a change. POST is the doubtful case:
+// these actions only read.
+func (r *request) writes() bool {
+	switch r.method {
+	case http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return true
+	case http.MethodPost:
+		if strings.HasPrefix(r.path, "/am/oauth2/") {
+			return false
+		}
+		reads := []string{"nextdescendents", "getAllTypes", "getCreatableTypes", "getType", "schema",
+			"template", "journeys", "validate", "verify", "test", "testConnectorServers"}
+		return !slices.Contains(reads, r.action)
+	}
+	return false
+}
+
+// resourceVersion is what Accept-API-Version asks for, "" when it is not sent.
+func (r *request) resourceVersion() string {
+	for part := range strings.SplitSeq(r.header.Get("Accept-API-Version"), ",") {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(part), "resource="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// reply is an answer before it is written.
+type reply struct {
+	status  int
+	body    any    // JSON; nil is an empty body
+	raw     []byte // instead of body
+	kind    string // content type
+	headers map[string]string
+	unknown bool
+}
+
+func (r *reply) header(name, value string) *reply {
+	if r.headers == nil {
+		r.headers = map[string]string{}
+	}
+	r.headers[name] = value
+	return r
+}
+
+const (
+	amType  = "application/json;charset=UTF-8"
+	idmType = "application/json;charset=utf-8"
+	envType = "application/json; charset=utf-8"
+)
+
+// refusal is the error body AM and IDM share.
+func refusal(status int, message string) *reply {
+	return &reply{status: status, kind: amType,
+		body: object{"code": status, "reason": http.StatusText(status), "message": message}}
+}
+
+// envRefusal is the environment API's, which has no reason.
+func envRefusal(status int, message string) *reply {
+	return &reply{status: status, kind: envType, body: object{"code": status, "message": message}}
+}
+
+func notFound() *reply { return refusal(http.StatusNotFound, "Not Found") }
+
+// unknown is the answer of a real tenant to a path it has not; the log keeps it.
+func unknown(r *request) *reply {
+	a := notFound()
+	if strings.HasPrefix(r.path, "/environment") {
+		a = envRefusal(http.StatusNotFound, "path "+r.path+" was not found")
+	}
+	a.unknown = true
+	return a
+}
+
+func notAllowed(r *request) *reply {
+	a := refusal(http.StatusMethodNotAllowed, "Method Not Allowed")
+	a.unknown = true
+	return a
+}
+
+// ServeHTTP answers one request.
+func (t *Tenant) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	r, problem := readRequest(hr)
+	entry := t.begin(r)
+	fault := t.inject(hr, r)
+	if fault.cut {
+		panic(http.ErrAbortHandler) // net/http closes the connection without an answer
+	}
+	a := fault.answer
+	if a == nil {
+		a = problem
+	}
+	if a == nil {
+		a = t.serve(r)
+	}
+	if t.finish(entry, r, a, fault) {
+		panic(http.ErrAbortHandler)
+	}
+	write(w, r, a)
+}
+
+func readRequest(hr *http.Request) (*request, *reply) {
+	path := hr.URL.EscapedPath()
+	r := &request{
+		method: hr.Method, path: path, segs: segments(path), query: hr.URL.Query(),
+		header: hr.Header, host: hr.Host,
+	}
+	r.action = r.query.Get("_action")
+	body, err := io.ReadAll(http.MaxBytesReader(nil, hr.Body, maxBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return r, refusal(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		}
+		return r, refusal(http.StatusBadRequest, "The request body could not be read")
+	}
+	r.body = body
+	return r, nil
+}
+
+// begin opens the log entry, so that a request whose connection is cut is in it.
+func (t *Tenant) begin(r *request) int {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	t.log = append(t.log, Request{Method: r.method, Path: r.path, Query: r.query.Encode(), Write: r.writes()})
+	return len(t.log) - 1
+}
+
+// finish closes the log entry, and tells whether the answer is to be lost.
+func (t *Tenant) finish(entry int, r *request, a *reply, fault injected) bool {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	if r.writes() && a.status < 300 && fault.answer == nil {
+		t.faults.done++
+	}
+	t.log[entry].Unknown = a.unknown
+	if fault.lose {
+		return true
+	}
+	t.log[entry].Status = a.status
+	return false
+}
+
+// serve answers under the group's lock.
+func (t *Tenant) serve(r *request) *reply {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	t.group.tick()
+	if len(r.segs) == 0 {
+		return unknown(r)
+	}
+	switch r.segs[0] {
+	case "am":
+		return t.serveAM(r)
+	case "openidm":
+		return t.serveIDM(r)
+	case "environment":
+		return t.serveEnvironment(r)
+	case "monitoring":
+		if r.path == "/monitoring/health" {
+			return &reply{status: http.StatusOK, raw: []byte("OK"), kind: "text/plain; charset=utf-8"}
+		}
+	}
+	return unknown(r)
+}
+
+func write(w http.ResponseWriter, r *request, a *reply) {
+	body := a.raw
+	if body == nil && a.body != nil {
+		body = encode(a.body)
+	}
+	h := w.Header()
+	for k, v := range a.headers {
+		h.Set(k, v)
+	}
+	if body != nil {
+		h.Set("Content-Type", a.kind)
+	}
+	if id := r.header.Get("X-ForgeRock-TransactionId"); id != "" {
+		h.Set("X-ForgeRock-TransactionId", id)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(body) // the client has gone; nobody is left to tell
+}
+
+// refuseWrite is the answer to a write that this tenant does not take now: because
+// a promotion holds its lock, or because static configuration is immutable here.
+func (t *Tenant) refuseWrite(r *request, path string) *reply {
+	c := classOf(path)
+	if id := t.lockedFor(); id != "" && (c != dynamic || t.lower() == nil) {
+		return refusal(http.StatusForbidden, "Environment is locked for promotion "+id)
+	}
+	if c != static || !t.immutable() {
+		return nil
+	}
+	if t.env.session.open() && r.header.Get("X-Configuration-Type") == "mutable" {
+		return nil
+	}
+	return refusal(http.StatusForbidden, "Static configuration is immutable in this environment.")
+}
+
+// filtered reads _queryFilter; a list without one is a list of all.
+func filtered(r *request, patterns bool) (predicate, *reply) {
+	q := r.query.Get("_queryFilter")
+	if q == "" {
+		return func(object) bool { return true }, nil
+	}
+	f, err := parseFilter(q, patterns)
+	if err != nil {
+		return nil, refusal(http.StatusBadRequest, "The value for parameter '_queryFilter' could not be parsed: "+err.Error())
+	}
+	return f, nil
+}
+
+// fields keeps what _fields names; an empty list and * keep everything.
+func fields(r *request, o object) object {
+	q := r.query.Get("_fields")
+	if q == "" || q == "*" {
+		return o
+	}
+	keep := object{}
+	for name := range strings.SplitSeq(q+",_id,_rev", ",") {
+		if v, ok := o[strings.Trim(name, "/ ")]; ok {
+			keep[strings.Trim(name, "/ ")] = v
+		}
+	}
+	return keep
+}
+
+// envelope is the query answer. The three members that differ between families
+// are the policy, the total and what remains (tenant-api.md, 2.3).
+func envelope(result []any, policy string, total, remaining int) object {
+	if result == nil {
+		result = []any{}
+	}
+	return object{
+		"result": result, "resultCount": len(result), "pagedResultsCookie": nil,
+		"totalPagedResultsPolicy": policy, "totalPagedResults": total, "remainingPagedResults": remaining,
+	}
+}

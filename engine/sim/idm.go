@@ -1,0 +1,406 @@
+package sim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const configRoot = "/openidm/config"
+
+// configKey is the store's path of an IDM configuration id, whose slash is a part
+// of it: emailTemplate/welcome.
+func configKey(id string) string { return configRoot + "/" + strings.ReplaceAll(id, "%", "%25") }
+
+func (t *Tenant) serveIDM(r *request) *reply {
+	if a := t.authorize(r, "fr:idm:*"); a != nil {
+		return a
+	}
+	if t.now().Before(t.faults.reload) {
+		return unauthorized(r) // 11.2: the filters are being reloaded
+	}
+	if len(r.segs) < 2 {
+		return unknown(r)
+	}
+	a := t.routeIDM(r)
+	if a.kind == amType {
+		a.kind = idmType
+	}
+	return a.header("Content-API-Version", "protocol=2.1,resource=1.0")
+}
+
+func (t *Tenant) routeIDM(r *request) *reply {
+	rest := r.segs[2:]
+	switch r.segs[1] {
+	case "config":
+		return t.serveConfig(r, strings.Join(rest, "/"))
+	case "managed":
+		switch {
+		case len(rest) > 0 && (rest[0] == "svcacct" || rest[0] == "teammember"):
+			return t.serveAccount(r, rest)
+		case len(rest) == 1 || len(rest) == 2:
+			return t.serveObjects(r, "/openidm/managed/"+escape(rest[0]), rest[1:])
+		}
+	case "internal":
+		if len(rest) > 0 && rest[0] == "role" && len(rest) < 3 {
+			return t.serveObjects(r, "/openidm/internal/role", rest[1:])
+		}
+	case "schema":
+		if len(rest) > 1 && rest[0] == "managed" {
+			return t.serveSchema(r, rest[1:])
+		}
+	case "system":
+		if r.isAction("testConnectorServers") && len(rest) == 0 {
+			return ok(object{"openicf": []any{}})
+		}
+		if r.isAction("test") && len(rest) == 0 {
+			return &reply{status: http.StatusOK, kind: idmType, body: []any{}}
+		}
+	case "info":
+		if len(rest) == 1 && rest[0] == "ping" && r.method == http.MethodGet {
+			return ok(object{"_id": "", "shortDesc": "OpenIDM ready", "state": "ACTIVE_READY"})
+		}
+	}
+	return unknown(r)
+}
+
+func ok(o object) *reply { return &reply{status: http.StatusOK, kind: amType, body: o} }
+
+func (t *Tenant) serveConfig(r *request, id string) *reply {
+	if id == "" {
+		return t.listConfig(r)
+	}
+	key := configKey(id)
+	old, found := t.store.get(key)
+	switch r.method {
+	case http.MethodGet:
+		if !found {
+			return notFound()
+		}
+		return ok(fields(r, old))
+	case http.MethodPut:
+		return t.putConfig(r, id, key, found)
+	case http.MethodDelete:
+		if !found {
+			return notFound()
+		}
+		if a := t.refuseWrite(r, key); a != nil {
+			return a
+		}
+		t.store.remove(key)
+		t.reloads(id)
+		return ok(old)
+	}
+	return notAllowed(r)
+}
+
+func (t *Tenant) listConfig(r *request) *reply {
+	if r.method != http.MethodGet {
+		return notAllowed(r)
+	}
+	paths := t.store.under(configRoot)
+	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	if r.query.Get("_queryFilter") == "" {
+		stubs := []any{}
+		for _, p := range paths {
+			o, _ := t.store.get(p)
+			id := str(o["_id"])
+			factory, _, isFamily := strings.Cut(id, "/")
+			stub := object{"_id": id, "pid": strings.ReplaceAll(id, "/", "."), "factoryPid": nil}
+			if isFamily {
+				stub["factoryPid"] = factory
+			}
+			stubs = append(stubs, stub)
+		}
+		return ok(object{"configurations": stubs})
+	}
+	keep, a := filtered(r, false)
+	if a != nil {
+		return a
+	}
+	var result []any
+	for _, p := range paths {
+		if o, _ := t.store.get(p); keep(o) {
+			result = append(result, fields(r, o))
+		}
+	}
+	return ok(envelope(result, "EXACT", len(result), -1))
+}
+
+// protectedTemplates answer a write with the proxy's page (42 recordings).
+func protectedTemplates() []string {
+	return []string{"frEmailUpdated", "frForgotUsername", "frOnboarding", "frPasswordUpdated",
+		"frProfileUpdated", "frResetPassword", "frUsernameUpdated"}
+}
+
+func (t *Tenant) putConfig(r *request, id, key string, found bool) *reply {
+	if name, ok := strings.CutPrefix(id, "emailTemplate/"); ok && slices.Contains(protectedTemplates(), name) {
+		return proxyPage(http.StatusForbidden)
+	}
+	if a := t.refuseWrite(r, key); a != nil {
+		return a
+	}
+	body, a := jsonBody(r)
+	if a != nil {
+		return a
+	}
+	stored := with(body, "_id", id)
+	if other, ok := body["_id"]; ok && other != id {
+		stored["id"] = other
+	}
+	if id == "external.email" {
+		stored = encryptEmail(stored)
+	}
+	t.store.put(key, stored)
+	t.reloads(id)
+	if found {
+		return ok(stored)
+	}
+	a = ok(stored)
+	a.status = http.StatusCreated
+	family, _, isFamily := strings.Cut(id, "/")
+	location := configRoot + "/" + id
+	if isFamily { // the doubled prefix is the tenant's, not a mistake here
+		location = configRoot + "/" + family + "/" + id
+	}
+	return a.header("Location", location)
+}
+
+// encryptEmail is the one place where IDM's encryption on write is played: a plain
+// password of the email provider comes back as $crypto, and stops a promotion.
+func encryptEmail(o object) object {
+	auth := obj(o["auth"])
+	for _, name := range []string{"password", "clientSecret"} {
+		plain, isText := auth[name].(string)
+		if !isText || plain == "" || strings.HasPrefix(plain, "&{") {
+			continue
+		}
+		sealed := object{"$crypto": object{"type": "x-simple-encryption",
+			"value": object{"cipher": "AES/CBC/PKCS5Padding", "stableId": "openidm-sym-default", "data": revision(object{"v": plain})}}}
+		auth = with(auth, name, sealed)
+		o = with(o, "auth", auth)
+	}
+	return o
+}
+
+// reloads opens the window in which IDM answers 401, after the writes that reload
+// its filters.
+func (t *Tenant) reloads(id string) {
+	if t.faults.ReloadWindow > 0 && slices.Contains([]string{"access", "authentication", "privileges",
+		"privilegeAssignments", "alphaOrgPrivileges", "bravoOrgPrivileges"}, id) {
+		t.faults.reload = t.now().Add(t.faults.ReloadWindow)
+	}
+}
+
+func jsonBody(r *request) (object, *reply) {
+	o, err := decodeObject(r.body)
+	if err != nil {
+		a := refusal(http.StatusBadRequest, "The request could not be processed because the provided content is not valid JSON")
+		a.body.(object)["detail"] = string(r.body)
+		return nil, a
+	}
+	return o, nil
+}
+
+// nextRev is IDM's revision: it changes with every write, whatever was written.
+func (t *Tenant) nextRev() string {
+	t.counter++
+	return fmt.Sprintf("5e1a2f9c-0000-4000-8000-%012d-%d", t.place, t.counter)
+}
+
+// serveObjects is the generic store of managed and internal objects.
+func (t *Tenant) serveObjects(r *request, collection string, id []string) *reply {
+	if len(id) == 0 {
+		switch {
+		case r.method == http.MethodGet:
+			keep, a := filtered(r, false)
+			if a != nil {
+				return a
+			}
+			var result []any
+			for _, p := range t.store.in(collection) {
+				if o := t.revised(p); keep(o) {
+					result = append(result, fields(r, o))
+				}
+			}
+			return ok(envelope(result, "NONE", -1, -1))
+		case r.isAction("create"):
+			body, a := jsonBody(r)
+			if a != nil {
+				return a
+			}
+			name := str(body["_id"])
+			if name == "" {
+				name = newUUID()
+			}
+			return t.putObject(r, collection+"/"+escape(name), name, true)
+		}
+		return notAllowed(r)
+	}
+	key := collection + "/" + escape(id[0])
+	_, found := t.store.get(key)
+	if r.method == http.MethodPut {
+		return t.putObject(r, key, id[0], false)
+	}
+	if !found {
+		return notFound()
+	}
+	switch r.method {
+	case http.MethodGet:
+		return tagged(ok(fields(r, t.revised(key))))
+	case http.MethodPatch:
+		return t.patchObject(r, key)
+	case http.MethodDelete:
+		if a := t.refuseWrite(r, key); a != nil {
+			return a
+		}
+		o := t.revised(key)
+		t.store.remove(key)
+		return tagged(ok(o))
+	}
+	return notAllowed(r)
+}
+
+// revised gives a seeded object the revision it was seeded without.
+func (t *Tenant) revised(key string) object {
+	o, _ := t.store.get(key)
+	if o["_rev"] == nil {
+		o = with(o, "_rev", t.nextRev())
+		t.store.put(key, o)
+	}
+	return o
+}
+
+func tagged(a *reply) *reply {
+	if rev := str(obj(a.body)["_rev"]); rev != "" {
+		a.header("ETag", `"`+rev+`"`)
+	}
+	return a
+}
+
+func (t *Tenant) putObject(r *request, key, id string, create bool) *reply {
+	if a := t.refuseWrite(r, key); a != nil {
+		return a
+	}
+	body, a := jsonBody(r)
+	if a != nil {
+		return a
+	}
+	_, found := t.store.get(key)
+	if found && (create || r.header.Get("If-None-Match") == "*") {
+		return refusal(http.StatusPreconditionFailed, "Entry Already Exists: The entry &#39;"+id+
+			"&#39; cannot be added because an entry with that name already exists")
+	}
+	if match := r.header.Get("If-Match"); match != "" {
+		if !found {
+			return notFound()
+		}
+		if match != "*" && strings.Trim(match, `"`) != str(t.revised(key)["_rev"]) {
+			return refusal(http.StatusPreconditionFailed, "The resource could not be updated because it has a different revision")
+		}
+	}
+	o := with(body, "_id", id, "_rev", t.nextRev())
+	if strings.HasPrefix(key, "/openidm/internal/role/") && o["temporalConstraints"] == nil {
+		o["temporalConstraints"] = []any{}
+	}
+	t.store.put(key, o)
+	a = tagged(ok(o))
+	if !found {
+		a.status = http.StatusCreated
+		a.header("Location", key)
+	}
+	return a
+}
+
+// patchObject does the three operations that were recorded, on top-level fields.
+func (t *Tenant) patchObject(r *request, key string) *reply {
+	if a := t.refuseWrite(r, key); a != nil {
+		return a
+	}
+	v, err := decode(r.body)
+	if err != nil || list(v) == nil {
+		return refusal(http.StatusBadRequest, "The request could not be processed because the provided content is not valid JSON")
+	}
+	o, _ := t.store.get(key)
+	for _, e := range list(v) {
+		op := obj(e)
+		field := strings.Trim(str(op["field"]), "/")
+		switch str(op["operation"]) {
+		case "replace", "add":
+			o = with(o, field, op["value"])
+		case "remove":
+			o = without(o, field)
+		default:
+			return refusal(http.StatusBadRequest, "Unsupported patch operation")
+		}
+	}
+	o = with(o, "_rev", t.nextRev())
+	t.store.put(key, o)
+	return tagged(ok(o))
+}
+
+// serveAccount reads the service account itself; every other account is forbidden
+// to it.
+func (t *Tenant) serveAccount(r *request, rest []string) *reply {
+	if r.method != http.MethodGet || len(rest) != 2 || rest[0] != "svcacct" || rest[1] != t.group.account.id {
+		return refusal(http.StatusForbidden, "Access denied")
+	}
+	a := t.group.account
+	scopes := []any{}
+	for _, s := range a.scopes {
+		scopes = append(scopes, s)
+	}
+	return tagged(ok(fields(r, object{"_id": a.id, "_rev": "5e1a2f9c-0000-4000-8000-000000000000-1",
+		"accountStatus": "active", "name": a.name, "description": "The sandbox's service account", "scopes": scopes,
+		"jwks":           string(encode(object{"keys": []any{publicJWK(&a.key.PublicKey)}})),
+		"maxCachingTime": "15", "maxIdleTime": "15", "maxSessionTime": "15", "quotaLimit": "5"})))
+}
+
+// serveSchema shows a managed object's schema out of config/managed, and writes
+// one of its properties back there.
+func (t *Tenant) serveSchema(r *request, rest []string) *reply {
+	key := configKey("managed")
+	config, _ := t.store.get(key)
+	objects := list(config["objects"])
+	at := slices.IndexFunc(objects, func(e any) bool { return obj(e)["name"] == rest[0] })
+	if at < 0 {
+		return notFound()
+	}
+	schema := obj(obj(objects[at])["schema"])
+	switch {
+	case len(rest) == 1 && r.method == http.MethodGet:
+		return ok(schema)
+	case len(rest) == 3 && rest[1] == "properties" && r.method == http.MethodGet:
+		if p, found := obj(schema["properties"])[rest[2]]; found {
+			return ok(obj(p))
+		}
+		return notFound()
+	case len(rest) == 3 && rest[1] == "properties" && r.method == http.MethodPut:
+		if a := t.refuseWrite(r, key); a != nil {
+			return a
+		}
+		body, a := jsonBody(r)
+		if a != nil {
+			return a
+		}
+		_, found := obj(schema["properties"])[rest[2]]
+		if !found && r.header.Get("If-Match") == "*" {
+			return notFound()
+		}
+		changed := slices.Clone(objects)
+		changed[at] = with(obj(objects[at]), "schema",
+			with(schema, "properties", with(obj(schema["properties"]), rest[2], body)))
+		t.store.put(key, with(config, "objects", changed))
+		a = ok(body)
+		if !found {
+			a.status = http.StatusCreated
+		}
+		return a
+	}
+	return unknown(r)
+}
+
+// stamp is a time as AM's policies write it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
