@@ -1,0 +1,232 @@
+package diff
+
+import (
+	"crypto/rand"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// Options narrow and shape a comparison.
+type Options struct {
+	// Target and Exclude are globs over realm/type/id and realm/type/name.
+	Target, Exclude []string
+	// HashKey keys the hashes that stand for secrets; one is drawn at random when it is empty.
+	HashKey []byte
+	// Tenant says that live is a tenant and want a repository: what the product itself put on the tenant
+	// (default scripts, its own services), and ESVs where the repository keeps none, are then no change
+	// for being absent from the repository.
+	Tenant bool
+}
+
+// Compare finds the changes that turn live into want, sorted by key. Resources that either side could
+// not read are left out, and so are types that live could only read in part.
+func Compare(live, want *schema.Set, o Options) ([]Change, error) {
+	h := hasher{key: o.HashKey}
+	if len(h.key) == 0 {
+		h.key = make([]byte, 32)
+		_, _ = rand.Read(h.key) // never fails, as its documentation says
+	}
+	esvTypes := map[string]bool{}
+	for _, r := range want.All() {
+		esvTypes[r.Type] = true
+	}
+	var changes []Change
+	for _, k := range keys(live, want) {
+		l, w := get(live, k), get(want, k)
+		if !inScope(live, want, k) || !o.selects(cmpOr(w, l)) || w == nil && o.productOwn(l, esvTypes) {
+			continue
+		}
+		c, err := h.compare(l, w)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			changes = append(changes, *c)
+		}
+	}
+	n := names{live, want}
+	for i := range changes {
+		changes[i].Items = describe(&changes[i], h, n)
+	}
+	return changes, nil
+}
+
+func keys(sets ...*schema.Set) []schema.Key {
+	seen := map[schema.Key]bool{}
+	var all []schema.Key
+	for _, s := range sets {
+		for _, r := range s.All() {
+			if !seen[r.Key] {
+				seen[r.Key] = true
+				all = append(all, r.Key)
+			}
+		}
+	}
+	slices.SortFunc(all, schema.Key.Compare)
+	return all
+}
+
+func get(s *schema.Set, k schema.Key) *schema.Resource {
+	r, _ := s.Get(k)
+	return r
+}
+
+func cmpOr(a, b *schema.Resource) *schema.Resource {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// inScope says whether both sides can speak about the key: asked for, and read.
+func inScope(live, want *schema.Set, k schema.Key) bool {
+	for _, s := range []*schema.Set{live, want} {
+		if s.Types != nil && !slices.Contains(s.Types, k.Type) {
+			return false
+		}
+		if s.Realms != nil && k.Realm != "" && !slices.Contains(s.Realms, k.Realm) {
+			return false
+		}
+		if s.IsBroken(k) {
+			return false
+		}
+		if slices.Contains(s.Partial, k.Type) || slices.Contains(s.Partial, k.Realm+"/"+k.Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// productOwn says whether a resource that only the tenant has is no business of the repository's.
+func (o Options) productOwn(live *schema.Resource, inWant map[string]bool) bool {
+	if !o.Tenant {
+		return false
+	}
+	t, ok := schema.TypeOf(live.Type)
+	return ok && (t.IsProtected(live) || t.Class == schema.PerEnvironment && !inWant[live.Type])
+}
+
+func (o Options) selects(r *schema.Resource) bool {
+	if len(o.Target) > 0 && !MatchAny(o.Target, r) {
+		return false
+	}
+	return !MatchAny(o.Exclude, r)
+}
+
+// MatchAny says whether one of the globs matches realm/type/id or realm/type/name.
+func MatchAny(globs []string, r *schema.Resource) bool {
+	return slices.ContainsFunc(globs, func(g string) bool { return MatchGlob(g, r.Key, r.Name()) })
+}
+
+// MatchGlob matches realm/type/id and realm/type/name; "global" stands for tenant-wide. A star does not
+// cross a slash, but ids may hold slashes, so the pattern's third part is matched against all of the id.
+func MatchGlob(glob string, k schema.Key, name string) bool {
+	parts := strings.SplitN(glob, "/", 3)
+	if len(parts) != 3 {
+		return false
+	}
+	realm := k.Realm
+	if realm == "" {
+		realm = "global"
+	}
+	match := func(p, s string) bool {
+		ok, err := path.Match(p, s)
+		return err == nil && ok
+	}
+	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+	return match(parts[0], realm) && match(parts[1], k.Type) &&
+		(match(flat(parts[2]), flat(k.ID)) || match(flat(parts[2]), flat(name)))
+}
+
+func (h hasher) compare(live, want *schema.Resource) (*Change, error) {
+	r := cmpOr(want, live)
+	t, ok := schema.TypeOf(r.Type)
+	if !ok {
+		return nil, nil
+	}
+	c := &Change{Key: r.Key, Name: r.Name(), Class: t.Class, Before: live, After: want}
+	var before, after any
+	switch {
+	case live == nil:
+		c.Action = Create
+		after = h.masked(t, Normalize(t, want.Body))
+	case want == nil:
+		c.Action = Delete
+		before = h.masked(t, Normalize(t, live.Body))
+	default:
+		if equal(live.Body, want.Body) {
+			return nil, nil
+		}
+		c.Action = Update
+		b, a := Normalize(t, live.Body), Normalize(t, want.Body)
+		forgetUnknown(t, b, a)
+		if equal(b, a) {
+			return nil, nil
+		}
+		before, after = h.masked(t, b), h.masked(t, a)
+	}
+	var err error
+	switch c.Action {
+	case Create:
+		c.Patch = []Op{{Op: "add", Path: "", Value: schema.CompactJSON(after)}}
+	case Delete:
+		c.Patch = []Op{{Op: "remove", Path: ""}}
+	default:
+		c.Patch, err = patch(before, after)
+	}
+	return c, err
+}
+
+func (h hasher) masked(t *schema.Type, body map[string]any) map[string]any {
+	h.mask(t, body)
+	return body
+}
+
+// forgetUnknown takes values out of both bodies where one of them is ${NAME}: it is filled in when it is
+// pushed, and until then nobody knows whether it differs.
+func forgetUnknown(t *schema.Type, a, b map[string]any) {
+	for _, p := range t.PerTenant {
+		if strings.Contains(schema.Str(a, p), "${") || strings.Contains(schema.Str(b, p), "${") {
+			removeAll(a, p)
+			removeAll(b, p)
+		}
+	}
+}
+
+// names finds what ids stand for, in the wanted set first.
+type names struct{ live, want *schema.Set }
+
+func (n names) of(k schema.Key) (string, bool) {
+	for _, s := range []*schema.Set{n.want, n.live} {
+		if r, ok := s.Get(k); ok {
+			return r.Name(), true
+		}
+	}
+	return "", false
+}
+
+// Summary counts changes by action.
+type Summary struct {
+	Create int `json:"create"`
+	Update int `json:"update"`
+	Delete int `json:"delete"`
+}
+
+// Summarize counts changes by action.
+func Summarize(changes []Change) Summary {
+	var s Summary
+	for _, c := range changes {
+		switch c.Action {
+		case Create:
+			s.Create++
+		case Update:
+			s.Update++
+		case Delete:
+			s.Delete++
+		}
+	}
+	return s
+}
