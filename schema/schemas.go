@@ -1,0 +1,410 @@
+package schema
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"github.com/lockstep-gitops/lockstep/placeholders"
+)
+
+// The schemas were derived from recorded tenants. What they do not list may still be right: the
+// product grows properties with each release.
+//
+//go:embed types/*.json
+var schemaFiles embed.FS
+
+// nodeSchema is the file with the journey nodes' schemas.
+const nodeSchema = "node.json"
+
+// A schemaFile is a file's schema, and the schemas of its kinds: a body is checked against the one
+// that its _type names, since a oneOf over all of them is 45 times slower (libraries, section 3).
+type schemaFile struct {
+	main  *jsonschema.Schema
+	kinds map[string]*jsonschema.Schema
+}
+
+var schemas = sync.OnceValue(func() map[string]schemaFile {
+	files, err := compileSchemas()
+	if err != nil {
+		panic("schema: " + err.Error()) // embedded, and compiled by a test
+	}
+	return files
+})
+
+func compileSchemas() (map[string]schemaFile, error) {
+	entries, err := schemaFiles.ReadDir("types")
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.Draft = jsonschema.Draft2020
+	// The default would read file:// references.
+	c.LoadURL = func(s string) (io.ReadCloser, error) { return nil, fmt.Errorf("schema %s is not embedded", s) }
+	const base = "lockstep:///"
+	kinds := map[string][]string{}
+	for _, e := range entries {
+		data, err := schemaFiles.ReadFile("types/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		var doc struct {
+			Defs map[string]json.RawMessage `json:"$defs"`
+		}
+		if err := json.Unmarshal(data, &doc); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		kinds[e.Name()] = SortedKeys(doc.Defs)
+		if err := c.AddResource(base+e.Name(), strings.NewReader(string(data))); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+	}
+	files := map[string]schemaFile{}
+	for name, defs := range kinds {
+		f := schemaFile{kinds: map[string]*jsonschema.Schema{}}
+		if f.main, err = c.Compile(base + name); err != nil {
+			return nil, err
+		}
+		for _, d := range defs {
+			if f.kinds[d], err = c.Compile(base + name + "#/$defs/" + url.PathEscape(d)); err != nil {
+				return nil, err
+			}
+		}
+		files[name] = f
+	}
+	return files, nil
+}
+
+// checkSchema checks a body's shape, and for a journey that of each node.
+func checkSchema(c *checker, t *Type, r *Resource) {
+	if t.Schema == "" {
+		return
+	}
+	v := &shape{c: c, t: t, r: r}
+	v.check(schemas()[t.Schema], r.Body, "")
+	if !t.Journey {
+		return
+	}
+	nodes, _ := r.Body["nodeConfigs"].(map[string]any)
+	for _, id := range SortedKeys(nodes) {
+		if body, ok := nodes[id].(map[string]any); ok {
+			v.check(schemas()[nodeSchema], body, Pointer("nodeConfigs", id))
+		}
+	}
+}
+
+type shape struct {
+	c *checker
+	t *Type
+	r *Resource
+}
+
+func (v *shape) check(f schemaFile, body map[string]any, at string) {
+	if f.main == nil {
+		return
+	}
+	value := v.plain(body)
+	list := []*jsonschema.Schema{f.main}
+	if kind := f.kinds[Str(body, "/_type/_id")]; kind != nil {
+		list = append(list, kind)
+	}
+	seen := map[string]bool{}
+	for _, s := range list {
+		err := s.Validate(value)
+		if err == nil {
+			continue
+		}
+		ve, ok := err.(*jsonschema.ValidationError)
+		if !ok {
+			v.c.report(v.r, at, "schema-invalid", "the value can't be checked against its schema: "+err.Error(), "")
+			continue
+		}
+		for _, leaf := range leaves(ve) {
+			if k := leaf.pointer + "\x00" + leaf.keyword; !seen[k] {
+				seen[k] = true
+				v.invalid(leaf, body, at)
+			}
+		}
+	}
+	v.unknown(list, body, at)
+}
+
+// A leaf is one innermost error of the validator.
+type leaf struct{ pointer, keyword, message string }
+
+// leaves are sorted: the validator walks Go maps, so that its own order changes from run to run.
+func leaves(e *jsonschema.ValidationError) []leaf {
+	var out []leaf
+	if len(e.Causes) == 0 {
+		out = append(out, leaf{unescapeLocation(e.InstanceLocation), e.KeywordLocation[strings.LastIndexByte(e.KeywordLocation, '/')+1:], e.Message})
+	}
+	for _, c := range e.Causes {
+		out = append(out, leaves(c)...)
+	}
+	return sortedBy(out, func(l leaf) string { return l.pointer + "\x00" + l.keyword + "\x00" + l.message })
+}
+
+// unescapeLocation undoes the validator's percent-encoding of pointers.
+func unescapeLocation(at string) string {
+	segs := strings.Split(at, "/")
+	for i, s := range segs {
+		if u, err := url.PathUnescape(s); err == nil {
+			segs[i] = u
+		}
+	}
+	return strings.Join(segs, "/")
+}
+
+func (v *shape) invalid(l leaf, body map[string]any, at string) {
+	if l.keyword == "additionalProperties" && strings.HasPrefix(l.message, "additionalProperties") {
+		return // unknown reports them
+	}
+	value, _ := Lookup(body, l.pointer)
+	if excused(value, l.keyword) {
+		return
+	}
+	where := v.where(at, l.pointer)
+	switch l.keyword {
+	case "required":
+		for _, name := range quoted(l.message) {
+			v.c.report(v.r, at+l.pointer+Pointer(name), "schema-invalid", fmt.Sprintf("%q is missing%s", name, v.within(at, l.pointer)), "")
+		}
+	case "type":
+		want := strings.TrimPrefix(l.message, "expected ")
+		want, _, _ = strings.Cut(want, ", but got ")
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be %s and is %s", where, articles(want), kindOf(value)), typeHint(want, value))
+	case "enum":
+		hint := ""
+		s, _ := value.(string)
+		if near := Suggest(s, quoted(l.message)); near != "" {
+			hint = fmt.Sprintf("Did you mean %q?", near)
+		}
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be one of %s", where, strings.Join(quoted(l.message), ", ")), hint)
+	default:
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s: %s", where, l.message), "")
+	}
+}
+
+// where names the value, with the node it belongs to.
+func (v *shape) where(at, pointer string) string {
+	segs := splitPointer(pointer)
+	if len(segs) == 0 {
+		return v.owner(at, "the "+singular(v.r.Type))
+	}
+	name := fmt.Sprintf("%q", strings.Join(segs, "."))
+	if owner := v.owner(at, ""); owner != "" {
+		name += " of " + owner
+	}
+	return name
+}
+
+func (v *shape) within(at, pointer string) string {
+	segs := splitPointer(pointer)
+	if v.t.Journey && at == "" && len(segs) == 2 && segs[0] == "nodes" {
+		return fmt.Sprintf(" in %q", nodeName(v.r.Body, segs[1]))
+	}
+	if len(segs) > 0 {
+		return fmt.Sprintf(" in %s", v.where(at, pointer))
+	}
+	if owner := v.owner(at, ""); owner != "" {
+		return " in " + owner
+	}
+	return ""
+}
+
+func (v *shape) owner(at, otherwise string) string {
+	if segs := splitPointer(at); len(segs) == 2 {
+		return fmt.Sprintf("%q", nodeName(v.r.Body, segs[1]))
+	}
+	return otherwise
+}
+
+// articles reads the validator's "string or object".
+func articles(want string) string {
+	words := strings.Split(want, " or ")
+	for i, w := range words {
+		words[i] = article(w)
+	}
+	return strings.Join(words, " or ")
+}
+
+func article(kind string) string {
+	switch kind {
+	case "null":
+		return "null"
+	case "array", "integer", "object":
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case json.Number:
+		return "a number"
+	case []any:
+		return "an array"
+	}
+	return "an object"
+}
+
+// typeHint says how to write a value that stands in a string.
+func typeHint(want string, v any) string {
+	wrapper := map[string]string{"boolean": "$bool", "integer": "$int", "number": "$number"}[want]
+	if s, ok := v.(string); !ok || s == "" || wrapper == "" {
+		return ""
+	}
+	return fmt.Sprintf(`Write the value without quotes, or coerce a placeholder: {"%s": "&{esv.name}"}.`, wrapper)
+}
+
+// quoted takes the names in quotes out of one of the validator's messages.
+func quoted(message string) []string {
+	var names []string
+	for {
+		i := strings.IndexAny(message, `'"`)
+		if i < 0 {
+			return names
+		}
+		rest := message[i+1:]
+		j := strings.IndexByte(rest, message[i])
+		if j < 0 {
+			return names
+		}
+		names = append(names, rest[:j])
+		message = rest[j+1:]
+	}
+}
+
+// excused says whether a placeholder decides whether the value is right: what it will be is known on
+// the tenant only. The wrong wrapper is no excuse, nor is text around a placeholder where no string
+// may stand.
+func excused(value any, keyword string) bool {
+	switch x := value.(type) {
+	case map[string]any:
+		_, text, ok := placeholders.Wrapper(x)
+		return ok && placeholders.Has(text) && keyword != "type"
+	case string:
+		refs, err := placeholders.Scan(x)
+		if err != nil {
+			return true // placeholder-syntax reports it
+		}
+		if len(refs) == 1 && refs[0].Whole {
+			return true // the ESV's expressionType gives it its type
+		}
+		return len(refs) > 0 && keyword != "type"
+	}
+	return false
+}
+
+// plain copies a body with a value of the right type in the place of each coercing object, and
+// without nulls where null means absent.
+func (v *shape) plain(value any) any {
+	switch x := value.(type) {
+	case map[string]any:
+		if wrapper, _, ok := placeholders.Wrapper(x); ok {
+			return sample(placeholders.WrapperType(wrapper))
+		}
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			if e != nil || !v.t.NullIsAbsent {
+				out[k] = v.plain(e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = v.plain(e)
+		}
+		return out
+	}
+	return value
+}
+
+func sample(jsonType string) any {
+	switch jsonType {
+	case "integer", "number":
+		return json.Number("1")
+	case "boolean":
+		return true
+	case "array":
+		return []any{}
+	case "object":
+		return map[string]any{}
+	}
+	return "text"
+}
+
+// unknown reports members that no schema lists. Only one that looks like a slip of a listed and
+// absent one is a warning: each release of the product brings new ones.
+func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
+	body, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	known, closed := map[string][]*jsonschema.Schema{}, false
+	for _, s := range list {
+		for name, p := range s.Properties {
+			known[name] = append(known[name], p)
+		}
+		open, isBool := s.AdditionalProperties.(bool)
+		closed = closed || isBool && !open
+		if _, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
+			return // the names are the user's
+		}
+	}
+	if len(known) == 0 {
+		return
+	}
+	var absent []string
+	for name := range known {
+		if _, there := body[name]; !there {
+			absent = append(absent, name)
+		}
+	}
+	slices.Sort(absent)
+	for _, name := range SortedKeys(body) {
+		if props, ok := known[name]; ok {
+			v.unknown(props, body[name], at+Pointer(name))
+			continue
+		}
+		v.unknownMember(name, absent, closed, at)
+	}
+}
+
+func (v *shape) unknownMember(name string, absent []string, closed bool, at string) {
+	near := ""
+	// Short names are near to everything.
+	if len(name) >= 4 && !strings.HasSuffix(name, "-encrypted") {
+		near = Suggest(name, absent)
+	}
+	if near == "" && !closed {
+		return
+	}
+	segs := splitPointer(at)
+	owner := singular(v.r.Type)
+	if v.t.Journey && len(segs) >= 2 && segs[0] == "nodeConfigs" {
+		owner = "node"
+	}
+	hint := fmt.Sprintf("The tenant may refuse a %s with it, or drop it.", owner)
+	if near != "" {
+		hint = fmt.Sprintf("Did you mean %q?\n%s", near, hint)
+	}
+	d := v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of a %s", name, owner), hint)
+	if near == "" {
+		d.Severity = Info
+	}
+}
