@@ -1,0 +1,321 @@
+package tenant
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// typeOf finds the row of a key's type.
+func (c *Client) typeOf(k schema.Key) (*schema.Type, error) {
+	t, ok := schema.TypeOf(k.Type)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %s: there is no type %q", c.name, k, k.Type)
+	case k.ID == "":
+		return nil, fmt.Errorf("%s: %s: the resource has no id", c.name, k)
+	case t.Realm && k.Realm == "":
+		return nil, fmt.Errorf("%s: %s: the resource has no realm", c.name, k)
+	}
+	return t, nil
+}
+
+// Get reads one resource as the tenant holds it now. The error wraps fs.ErrNotExist when it has none.
+func (c *Client) Get(ctx context.Context, k schema.Key) (*schema.Resource, error) {
+	t, err := c.typeOf(k)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case t.Journey:
+		return c.getJourney(ctx, t, k)
+	case t.API.Member != "":
+		doc, err := c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
+		if err != nil {
+			return nil, err
+		}
+		if _, items := members(t, k, doc); items != nil {
+			if i := indexOf(t, k, items); i >= 0 {
+				return c.resource(t, k, items[i].(map[string]any)), nil
+			}
+		}
+		return nil, c.notFound(k)
+	case pathNeedsBody(t):
+		return c.find(ctx, t, k)
+	}
+	body, err := c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
+	if err != nil {
+		return nil, err
+	}
+	return c.resource(t, k, body), nil
+}
+
+// pathNeedsBody says whether a resource's path has a part that only its body tells: a provider's kind.
+func pathNeedsBody(t *schema.Type) bool { return strings.Contains(t.API.Path, "{/") }
+
+func (c *Client) resource(t *schema.Type, k schema.Key, body map[string]any) *schema.Resource {
+	return &schema.Resource{Key: k, Body: t.Decode(body), Rev: schema.Str(body, "/_rev")}
+}
+
+func (c *Client) notFound(k schema.Key) error {
+	return fmt.Errorf("%s: %s: %w", c.name, k, fs.ErrNotExist)
+}
+
+// find looks the resource up in the list of its type.
+func (c *Client) find(ctx context.Context, t *schema.Type, k schema.Key) (*schema.Resource, error) {
+	items, err := c.list(ctx, listCall(t, k.Realm, ""))
+	if err != nil {
+		return nil, err
+	}
+	for _, body := range items {
+		if t.Key(k.Realm, "", body) == k {
+			return c.resource(t, k, body), nil
+		}
+	}
+	return nil, c.notFound(k)
+}
+
+// listCall is the request for all resources of a type, in a realm, below a parent.
+func listCall(t *schema.Type, realm, parent string) call {
+	l := t.API.List
+	path := strings.ReplaceAll(strings.ReplaceAll(l.Path, "{realm}", url.PathEscape(realm)), "{parent}", url.PathEscape(parent))
+	return call{method: l.Method, path: path, query: l.Query, version: t.API.Version}
+}
+
+// Put makes the tenant hold the resource, and returns what it holds then: the server adds defaults and
+// its own members. was is what the tenant held before, nil if nothing. It may be called again after a
+// failure, with the same arguments.
+func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Resource, error) {
+	t, err := c.typeOf(r.Key)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case t.Journey:
+		return c.putJourney(ctx, t, r, was)
+	case t.API.Member != "":
+		return c.putMember(ctx, t, r)
+	case t.API.Versioned:
+		return c.putVersioned(ctx, t, r)
+	}
+	body := forSending(t, r.Body)
+	var hide []string
+	if t.API.Value != "" {
+		if hide, err = c.checkValue(t, r, was); err != nil {
+			return nil, err
+		}
+	}
+	if pathNeedsBody(t) && was != nil && t.RESTPath(r.Key, r.Body) != t.RESTPath(was.Key, was.Body) {
+		return nil, fmt.Errorf("%s: %s: its kind can't be changed from %s: delete it and create it anew", c.name, r.Label(), schema.Str(was.Body, "/_type/_id"))
+	}
+	answer, err := c.put(ctx, t, t.RESTPath(r.Key, r.Body), t.API.Version, body, hide)
+	if err != nil {
+		return nil, explainPut(t, r, err)
+	}
+	return c.resource(t, r.Key, answer), nil
+}
+
+// put sends one document. When the tenant doesn't know some of its attributes, since it is older than
+// the one they came from, those that say nothing are left out; any other is an error that names them.
+func (c *Client) put(ctx context.Context, t *schema.Type, path, version string, body map[string]any, hide []string) (map[string]any, error) {
+	k := call{method: http.MethodPut, path: path, version: version, body: body, hide: hide}
+	answer, err := c.object(ctx, k)
+	var e *Error
+	if !errors.As(err, &e) || len(e.valid) == 0 {
+		return answer, err
+	}
+	var lost []string
+	less := schema.CloneObject(body)
+	for _, name := range schema.SortedKeys(body) {
+		if strings.HasPrefix(name, "_") || slices.Contains(e.valid, name) {
+			continue
+		}
+		if !saysNothing(t, name, body[name]) {
+			lost = append(lost, name)
+		}
+		delete(less, name)
+	}
+	if len(lost) > 0 || len(less) == len(body) {
+		if len(lost) > 0 {
+			e.Message += " This tenant doesn't know " + strings.Join(lost, ", ") + "."
+			e.Hint = "The file may come from a newer release of the product. Take these attributes out, or wait until the tenant is upgraded."
+		}
+		return nil, e
+	}
+	k.body = less
+	return c.object(ctx, k)
+}
+
+// saysNothing says whether leaving the attribute out means the same.
+func saysNothing(t *schema.Type, name string, v any) bool {
+	if v == nil {
+		return true
+	}
+	for _, d := range t.Defaults {
+		segs := schema.SplitPointer(d.Pattern)
+		if segs[len(segs)-1] == name && sameJSON(d.Value, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// forSending is the body as it goes to the tenant. Texts that are empty by default are spelled out: AM
+// answers 500 to an update of a provider without its redirect field, and stores a script's null
+// description as the word "null" (tenant-api, sections 10.4 and 10.7).
+func forSending(t *schema.Type, body map[string]any) map[string]any {
+	out := t.Encode(body)
+	for _, d := range t.Defaults {
+		segs := schema.SplitPointer(d.Pattern)
+		if len(segs) == 1 && d.Value == "" && out[segs[0]] == nil {
+			out[segs[0]] = ""
+		}
+	}
+	return out
+}
+
+func explainPut(t *schema.Type, r *schema.Resource, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusForbidden && t.IsProtected(r) {
+		e.Hint = strings.TrimPrefix(e.Hint+"\n"+r.Label()+" belongs to the product, which lets nobody change it. Leave it out with ignore: in lockstep.yaml.", "\n")
+	}
+	return err
+}
+
+// Delete removes the resource; one that is gone already is no error.
+func (c *Client) Delete(ctx context.Context, r *schema.Resource) error {
+	t, err := c.typeOf(r.Key)
+	if err != nil {
+		return err
+	}
+	if t.IsProtected(r) {
+		return fmt.Errorf("%s: %s belongs to the product and is never deleted", c.name, r.Label())
+	}
+	switch {
+	case t.Journey:
+		return c.deleteJourney(ctx, t, r)
+	case t.API.Member != "":
+		return c.deleteMember(ctx, t, r.Key)
+	}
+	return c.remove(ctx, t.RESTPath(r.Key, r.Body), t.API.Version)
+}
+
+// remove deletes one document; one that is gone already is no error.
+func (c *Client) remove(ctx context.Context, path, version string) error {
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: path, version: version})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// members finds the list of a whole document that the resource is an element of, and the pointer to it.
+// A realm's key may be written "/alpha".
+func members(t *schema.Type, k schema.Key, doc map[string]any) (pointer string, items []any) {
+	pointer = t.Expand(t.API.Member, k, nil, schema.EscapeSegment)
+	segs := schema.SplitPointer(pointer)
+	slashed := schema.Pointer(append(segs[:len(segs)-1:len(segs)-1], "/"+segs[len(segs)-1])...)
+	for _, p := range []string{pointer, slashed} {
+		if v, ok := schema.Lookup(doc, p); ok {
+			if l, ok := v.([]any); ok {
+				return p, l
+			}
+		}
+	}
+	return pointer, nil
+}
+
+func indexOf(t *schema.Type, k schema.Key, items []any) int {
+	return slices.IndexFunc(items, func(v any) bool {
+		m, ok := v.(map[string]any)
+		return ok && t.Key(k.Realm, "", m) == k
+	})
+}
+
+// editDocument reads a whole document, lets edit change the resource's list, and writes it back. The
+// tenant has no conditional write for it: within this client the writes take turns, and between two
+// clients the window is as short as it can be.
+func (c *Client) editDocument(ctx context.Context, t *schema.Type, k schema.Key, edit func([]any) (changed []any, ok bool)) (map[string]any, error) {
+	c.documents.Lock()
+	defer c.documents.Unlock()
+	path := t.RESTPath(k, nil)
+	doc, err := c.object(ctx, call{method: http.MethodGet, path: path, version: t.API.Version})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		doc = map[string]any{"_id": strings.TrimPrefix(path, "/openidm/config/")}
+	case err != nil:
+		return nil, err
+	}
+	pointer, items := members(t, k, doc)
+	items, ok := edit(items)
+	if !ok {
+		return doc, nil
+	}
+	if err := setAt(doc, pointer, items); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", c.name, path, err)
+	}
+	return c.object(ctx, call{method: http.MethodPut, path: path, version: t.API.Version, body: doc})
+}
+
+func sameJSON(a, b any) bool { return bytes.Equal(schema.CompactJSON(a), schema.CompactJSON(b)) }
+
+func (c *Client) putMember(ctx context.Context, t *schema.Type, r *schema.Resource) (*schema.Resource, error) {
+	doc, err := c.editDocument(ctx, t, r.Key, func(items []any) ([]any, bool) {
+		items = slices.Clone(items)
+		body := forSending(t, r.Body)
+		i := indexOf(t, r.Key, items)
+		if i < 0 {
+			return append(items, body), true
+		}
+		if sameJSON(items[i], body) {
+			return nil, false
+		}
+		items[i] = body
+		return items, true
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, items := members(t, r.Key, doc)
+	if i := indexOf(t, r.Key, items); i >= 0 {
+		return c.resource(t, r.Key, items[i].(map[string]any)), nil
+	}
+	return nil, fmt.Errorf("%s: %s: the tenant took it and does not hold it", c.name, r.Label())
+}
+
+func (c *Client) deleteMember(ctx context.Context, t *schema.Type, k schema.Key) error {
+	_, err := c.editDocument(ctx, t, k, func(items []any) ([]any, bool) {
+		i := indexOf(t, k, items)
+		if i < 0 {
+			return nil, false
+		}
+		return slices.Delete(slices.Clone(items), i, i+1), true
+	})
+	return err
+}
+
+// setAt sets the value at a pointer, making objects on the way.
+func setAt(doc map[string]any, pointer string, v any) error {
+	segs := schema.SplitPointer(pointer)
+	for _, s := range segs[:len(segs)-1] {
+		next, ok := doc[s].(map[string]any)
+		if !ok {
+			if doc[s] != nil {
+				return fmt.Errorf("%s is not an object", s)
+			}
+			next = map[string]any{}
+			doc[s] = next
+		}
+		doc = next
+	}
+	doc[segs[len(segs)-1]] = v
+	return nil
+}
