@@ -1,8 +1,8 @@
 package diff
 
 import (
+	"cmp"
 	"crypto/rand"
-	"path"
 	"slices"
 	"strings"
 
@@ -11,8 +11,8 @@ import (
 
 // Options narrow and shape a comparison.
 type Options struct {
-	// Target and Exclude are globs over realm/type/id and realm/type/name.
-	Target, Exclude []string
+	// Target, if any, selects what is compared; Exclude leaves out of that.
+	Target, Exclude []schema.Glob
 	// HashKey keys the hashes that stand for secrets; one is drawn at random when it is empty.
 	HashKey []byte
 	// Tenant says that live is a tenant and want a repository: what the product itself put on the tenant
@@ -36,7 +36,7 @@ func Compare(live, want *schema.Set, o Options) ([]Change, error) {
 	var changes []Change
 	for _, k := range keys(live, want) {
 		l, w := get(live, k), get(want, k)
-		if !inScope(live, want, k) || !o.selects(cmpOr(w, l)) || w == nil && o.productOwn(l, esvTypes) {
+		if !inScope(live, want, k) || !o.selects(cmp.Or(w, l)) || w == nil && o.productOwn(l, esvTypes) {
 			continue
 		}
 		c, err := h.compare(l, w)
@@ -74,13 +74,6 @@ func get(s *schema.Set, k schema.Key) *schema.Resource {
 	return r
 }
 
-func cmpOr(a, b *schema.Resource) *schema.Resource {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
 // inScope says whether both sides can speak about the key: asked for, and read.
 func inScope(live, want *schema.Set, k schema.Key) bool {
 	for _, s := range []*schema.Set{live, want} {
@@ -110,39 +103,12 @@ func (o Options) productOwn(live *schema.Resource, inWant map[string]bool) bool 
 }
 
 func (o Options) selects(r *schema.Resource) bool {
-	if len(o.Target) > 0 && !MatchAny(o.Target, r) {
-		return false
-	}
-	return !MatchAny(o.Exclude, r)
-}
-
-// MatchAny says whether one of the globs matches realm/type/id or realm/type/name.
-func MatchAny(globs []string, r *schema.Resource) bool {
-	return slices.ContainsFunc(globs, func(g string) bool { return MatchGlob(g, r.Key, r.Name()) })
-}
-
-// MatchGlob matches realm/type/id and realm/type/name; "global" stands for tenant-wide. A star does not
-// cross a slash, but ids may hold slashes, so the pattern's third part is matched against all of the id.
-func MatchGlob(glob string, k schema.Key, name string) bool {
-	parts := strings.SplitN(glob, "/", 3)
-	if len(parts) != 3 {
-		return false
-	}
-	realm := k.Realm
-	if realm == "" {
-		realm = "global"
-	}
-	match := func(p, s string) bool {
-		ok, err := path.Match(p, s)
-		return err == nil && ok
-	}
-	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
-	return match(parts[0], realm) && match(parts[1], k.Type) &&
-		(match(flat(parts[2]), flat(k.ID)) || match(flat(parts[2]), flat(name)))
+	matches := func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) }
+	return (len(o.Target) == 0 || slices.ContainsFunc(o.Target, matches)) && !slices.ContainsFunc(o.Exclude, matches)
 }
 
 func (h hasher) compare(live, want *schema.Resource) (*Change, error) {
-	r := cmpOr(want, live)
+	r := cmp.Or(want, live)
 	t, ok := schema.TypeOf(r.Type)
 	if !ok {
 		return nil, nil

@@ -164,30 +164,6 @@ func TestTenantsOwnIsNoChange(t *testing.T) {
 	}
 }
 
-func TestGlobs(t *testing.T) {
-	script := schema.Key{Type: "script", Realm: "alpha", ID: "11"}
-	child := schema.Key{Type: "service-child", Realm: "alpha", ID: "email/smtpTransports/gmail"}
-	for _, c := range []struct {
-		glob string
-		key  schema.Key
-		name string
-		want bool
-	}{
-		{"alpha/script/11", script, "Risk", true},
-		{"alpha/script/Ri*", script, "Risk", true},
-		{"*/script/*", script, "a/b", true},
-		{"bravo/script/*", script, "Risk", false},
-		{"alpha/service-child/email/*", child, child.ID, true},
-		{"global/cors/*", schema.Key{Type: "cors", ID: "spa"}, "spa", true},
-		{"script", script, "Risk", false},
-		{"alpha/script/[", script, "Risk", false},
-	} {
-		if got := diff.MatchGlob(c.glob, c.key, c.name); got != c.want {
-			t.Errorf("MatchGlob(%q, %v, %q) = %v", c.glob, c.key, c.name, got)
-		}
-	}
-}
-
 // TestNothingSecret holds that no part of a change shows a secret, and that a changed one shows as changed.
 func TestNothingSecret(t *testing.T) {
 	set := func(password, crypto string) *schema.Set {

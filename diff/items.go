@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func describe(c *Change, h hasher, n names) []Item {
 	}
 	switch {
 	case c.Action != Update:
-		return outline(t, c, cmpOr(c.After, c.Before))
+		return outline(t, c, cmp.Or(c.After, c.Before))
 	case t.Journey:
 		forgetUnknown(t, before, after)
 		return journeyItems(t, c, before, after, n)

@@ -168,6 +168,15 @@ func Types() []*Type {
 	return all
 }
 
+// TypeNames lists the names of the types, in the order of the table.
+func TypeNames() []string {
+	names := make([]string, len(types))
+	for i := range types {
+		names[i] = types[i].Name
+	}
+	return names
+}
+
 // Rank is the type's place in the order of writing.
 func (t *Type) Rank() int {
 	return slices.IndexFunc(types, func(x Type) bool { return x.Name == t.Name })

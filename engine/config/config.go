@@ -42,11 +42,11 @@ type Project struct {
 
 // Files says where the configuration lies and what of it counts.
 type Files struct {
-	Dir    string   // slash-separated, relative to Root unless absolute; "." is Root
-	Layout string   // "" when it is to be detected
-	Realms []string // nil means all
-	Types  []string // nil means every managed static type
-	Ignore []Glob   // of lockstep.yaml and .lockstepignore
+	Dir    string        // slash-separated, relative to Root unless absolute; "." is Root
+	Layout string        // "" when it is to be detected
+	Realms []string      // nil means all
+	Types  []string      // nil means every managed static type
+	Ignore []schema.Glob // of lockstep.yaml and .lockstepignore
 }
 
 // Limits are the deletions beyond which a plan is refused.
@@ -57,7 +57,7 @@ type Limits struct {
 
 // AcceptedDrift is a difference that is known and let be for a while.
 type AcceptedDrift struct {
-	Match  Glob
+	Match  schema.Glob
 	Until  time.Time // the last day on which it counts, at midnight UTC; zero means without end
 	Reason string
 	Pos    schema.Pos
@@ -165,7 +165,7 @@ func (p *Project) Dir() string { return p.Path(p.Config.Dir) }
 
 // Ignored says whether the project ignores the resource.
 func (p *Project) Ignored(k schema.Key, name string) bool {
-	return slices.ContainsFunc(p.Config.Ignore, func(g Glob) bool { return g.Match(k, name) })
+	return slices.ContainsFunc(p.Config.Ignore, func(g schema.Glob) bool { return g.Match(k, name) })
 }
 
 // Accepted gives the entry that accepts drift of that resource, and whether there is one at that time.

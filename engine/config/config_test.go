@@ -196,7 +196,7 @@ func TestParseFindings(t *testing.T) {
 		{"two documents", "version: 1\n---\nversion: 1\n", `2:1: the file holds a second document`},
 		{"layout", "config: {layout: frcm}", `1:18: layout "frcm" is not known | One of fr-config-manager, frodo, flat`},
 		{"layout near", "config: {layout: frod}", `1:18: layout "frod" is not known | Did you mean "frodo"? It is one of fr-config-manager, frodo, flat`},
-		{"type", "config: {types: [jouney]}", `1:18: type "jouney" is not known | Did you mean "journey"? It is one of ` + strings.Join(typeNames(), ", ")},
+		{"type", "config: {types: [jouney]}", `1:18: type "jouney" is not known | Did you mean "journey"? It is one of ` + strings.Join(schema.TypeNames(), ", ")},
 		{"types not a list", "config: {types: journey}", `1:17: config.types must be a list, not text`},
 		{"realm", "config: {realms: [/alpha]}", `1:19: "/alpha" can't be a realm's name | Realms are written as "alpha", without slashes`},
 		{"realm twice", "config: {realms: [alpha, alpha]}", `1:26: the realm "alpha" stands twice`},
@@ -398,50 +398,5 @@ func TestFallbackFrodo(t *testing.T) {
 	}
 	if p, _, err = Find(root, "", lookup()); err != nil || len(p.Environments) != 0 {
 		t.Errorf("nothing set: %v %v", p, err)
-	}
-}
-
-func TestGlob(t *testing.T) {
-	script := schema.Key{Type: "script", Realm: "alpha", ID: "11-22"}
-	child := schema.Key{Type: "service-child", Realm: "alpha", ID: "email/smtp"}
-	cors := schema.Key{Type: "cors", ID: "spa"}
-	tests := []struct {
-		glob string
-		key  schema.Key
-		name string
-		want bool
-	}{
-		{"alpha/script/11-22", script, "Login Risk", true},
-		{"alpha/script/Login*", script, "Login Risk", true},
-		{"alpha/script/Login", script, "Login Risk", false},
-		{"bravo/script/*", script, "", false},
-		{"*/script/*", script, "", true},
-		{"alpha/**", script, "", true},
-		{"**", cors, "", true},
-		{"alpha/**", cors, "", false},
-		{"global/cors/*", cors, "", true},
-		{"*/cors*/spa", cors, "", true},
-		{"alpha/service-child/**", child, "", true},
-		{"alpha/service-child/email/*", child, "", true},
-		{"alpha/service-child/*", child, "", true},
-		{"alpha/service-child/[de]mail/smtp", child, "", true},
-	}
-	for _, tt := range tests {
-		g, err := ParseGlob(tt.glob)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if got := g.Match(tt.key, tt.name); got != tt.want {
-			t.Errorf("%s matches %s: %t, want %t", tt.glob, tt.key, got, tt.want)
-		}
-	}
-	if (Glob{}).Match(script, "") {
-		t.Error("the zero glob matches")
-	}
-	for _, bad := range []string{"", "alpha", "alpha/script", "//x", "alpha/**/x", "alpha//**", "alpha/script/"} {
-		if g, err := ParseGlob(bad); err == nil {
-			t.Errorf("ParseGlob(%q) = %v, want an error", bad, g)
-		}
 	}
 }

@@ -18,12 +18,12 @@ type Environment struct {
 	PromoteFrom    string // the environment below; "" for the lowest
 	Approvals      int
 	ServiceAccount ServiceAccount
-	Scope          string // space-separated; "" means the usual ones
-	Token          Secret // used as it is, in place of a service account
-	ESVFile        string // declares the environment's ESVs; slash-separated, relative to the project's Root
-	Snapshot       string // an exported snapshot in git; likewise
-	Parallel       int    // requests in flight at most
-	Rate           float64
+	Scope          string     // space-separated; "" means the usual ones
+	Token          Secret     // used as it is, in place of a service account
+	ESVFile        string     // declares the environment's ESVs; slash-separated, relative to the project's Root
+	Snapshot       string     // an exported snapshot in git; likewise
+	Parallel       int        // requests in flight at most
+	Rate           float64    // requests a second at most; 0 means the client's usual 20
 	Pos            schema.Pos // where it is declared
 
 	root             string // of the project; for KeyFile

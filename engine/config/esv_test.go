@@ -239,19 +239,3 @@ func FuzzDotenv(f *testing.F) {
 		}
 	})
 }
-
-func FuzzGlob(f *testing.F) {
-	for _, s := range []string{"alpha/script/a*", "**", `a/b\*/[a-z]`, "*/*/*/x"} {
-		f.Add(s, "x/y")
-	}
-	f.Fuzz(func(t *testing.T, glob, id string) {
-		g, err := ParseGlob(glob)
-		if err != nil {
-			return
-		}
-		g.Match(schema.Key{Realm: "alpha", Type: "script", ID: id}, id)
-		if g.String() != glob {
-			t.Error("a glob is not what was written")
-		}
-	})
-}

@@ -120,7 +120,7 @@ func relative(dir, to string) string {
 }
 
 func (v variables) environment(name string, s source, dir, home string) Environment {
-	e := Environment{Name: name, Parallel: defaultParallel, Rate: defaultRate, Pos: v.pos(s.url), root: dir, home: home}
+	e := Environment{Name: name, Parallel: defaultParallel, Pos: v.pos(s.url), root: dir, home: home}
 	address := v.get(s.url)
 	if !strings.Contains(address, "://") {
 		address = "https://" + address // TENANT_ENV_UPPER_FQDN is a host's name
@@ -248,8 +248,8 @@ func (p *Project) readIgnore() (schema.Diagnostics, error) {
 }
 
 // ParseIgnore reads a .lockstepignore.
-func ParseIgnore(data []byte) ([]Glob, schema.Diagnostics) {
-	var globs []Glob
+func ParseIgnore(data []byte) ([]schema.Glob, schema.Diagnostics) {
+	var globs []schema.Glob
 	var ds schema.Diagnostics
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	for i, line := range strings.Split(text, "\n") {
@@ -258,7 +258,7 @@ func ParseIgnore(data []byte) ([]Glob, schema.Diagnostics) {
 		if s == "" || strings.HasPrefix(s, "#") {
 			continue
 		}
-		g, err := ParseGlob(s)
+		g, err := schema.ParseGlob(s)
 		if err == nil && !strings.HasPrefix(s, "!") {
 			globs = append(globs, g)
 			continue

@@ -16,7 +16,6 @@ import (
 
 const (
 	defaultParallel      = 8
-	defaultRate          = 20
 	defaultDeletes       = 10
 	defaultDeletePercent = 20
 )
@@ -100,7 +99,7 @@ func (r *reader) files(n *yaml.Node, c *Files) {
 		},
 		"types": func(n *yaml.Node) {
 			r.list(n, "config.types", func(n *yaml.Node) {
-				if s := r.choice(n, "type", typeNames()); s != "" && !slices.Contains(c.Types, s) {
+				if s := r.choice(n, "type", schema.TypeNames()); s != "" && !slices.Contains(c.Types, s) {
 					c.Types = append(c.Types, s)
 				}
 			})
@@ -117,12 +116,12 @@ func (r *reader) files(n *yaml.Node, c *Files) {
 
 func cleanPath(s string) string { return path.Clean(filepath.ToSlash(s)) }
 
-func (r *reader) glob(n *yaml.Node) (Glob, bool) {
+func (r *reader) glob(n *yaml.Node) (schema.Glob, bool) {
 	s, ok := r.text(n, "a glob")
 	if !ok {
-		return Glob{}, false
+		return schema.Glob{}, false
 	}
-	g, err := ParseGlob(s)
+	g, err := schema.ParseGlob(s)
 	if err != nil {
 		r.fail(n, err.Error(), "")
 	}
@@ -130,7 +129,7 @@ func (r *reader) glob(n *yaml.Node) (Glob, bool) {
 }
 
 func (r *reader) environment(root string, key, value *yaml.Node, promote map[string]*yaml.Node) Environment {
-	e := Environment{Name: key.Value, Parallel: defaultParallel, Rate: defaultRate, Pos: r.pos(key), root: root}
+	e := Environment{Name: key.Value, Parallel: defaultParallel, Pos: r.pos(key), root: root}
 	if home, ok := r.env("HOME"); ok {
 		e.home = home
 	}

@@ -1,4 +1,4 @@
-package config
+package schema
 
 import (
 	"cmp"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 // A Glob matches resources by realm/type/id, as in "alpha/script/experiment-*". "*" stands for any
@@ -41,9 +39,9 @@ func ParseGlob(s string) (Glob, error) {
 		}
 	}
 	if len(parts) > 1 && !strings.ContainsAny(parts[1], `*?[\`) {
-		if _, ok := schema.TypeOf(parts[1]); !ok {
+		if _, ok := TypeOf(parts[1]); !ok {
 			err := fmt.Sprintf("glob %q names no type that Lockstep manages", s)
-			if near := schema.Suggest(parts[1], typeNames()); near != "" {
+			if near := Suggest(parts[1], TypeNames()); near != "" {
 				return Glob{}, fmt.Errorf("%s: did you mean %q?", err, near)
 			}
 			return Glob{}, errors.New(err + ": lockstep types lists them")
@@ -62,7 +60,7 @@ func (g Glob) MarshalText() ([]byte, error) { return []byte(g.text), nil }
 
 // Match says whether the glob names the resource with that key; name is what people call it, and may
 // be empty.
-func (g Glob) Match(k schema.Key, name string) bool {
+func (g Glob) Match(k Key, name string) bool {
 	if g.text == "" {
 		return false
 	}
@@ -80,12 +78,4 @@ func (g Glob) Match(k schema.Key, name string) bool {
 func (g Glob) matchID(id string) bool {
 	ok, err := path.Match(g.parts[2], strings.ReplaceAll(id, "/", idSlash))
 	return err == nil && ok
-}
-
-func typeNames() []string {
-	var names []string
-	for _, t := range schema.Types() {
-		names = append(names, t.Name)
-	}
-	return names
 }

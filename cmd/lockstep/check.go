@@ -1,0 +1,320 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+type checkOptions struct {
+	base, head, failOn string
+	envs               []string
+	live               bool
+}
+
+func newCheckCommand(a *app) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check [--base REV] [--head REV] [--env NAME]...",
+		Short: "The pull-request check: new findings, the change by meaning, missing ESVs",
+		Long: `Checks a change before it is merged: the findings it introduces, what it changes by meaning, and for every
+environment the ESVs that are still missing there and the encrypted secrets that would stop a promotion.
+
+Nothing is asked of a tenant: what an environment has is known from its exported snapshot and its declared
+ESVs in lockstep.yaml. With --live the tenants are asked.` + exitHelp(exitFindings),
+		Example: `  lockstep check --base origin/main --env staging --env prod
+  lockstep check --base main -o markdown > comment.md`,
+		Args: maxArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.base, "base", "", "revision that the change is against; its merge base with head counts")
+	f.StringVar(&o.head, "head", "", "revision to check (default: the work tree)")
+	f.StringSliceVar(&o.envs, "env", nil, "environment to check against; may be repeated (default: all)")
+	f.BoolVar(&o.live, "live", false, "ask the tenants which ESVs they have")
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnv)
+	addFailOn(cmd, &o.failOn)
+	return cmd
+}
+
+func runCheck(ctx context.Context, a *app, o checkOptions) error {
+	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML)
+	if err != nil {
+		return err
+	}
+	failOn, err := parseFailOn(o.failOn)
+	if err != nil {
+		return err
+	}
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	r, err := a.check(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	if format == report.Text && !a.all {
+		// On a terminal the change is a list; lockstep diff, --all and the other formats tell it whole.
+		for i := range r.Changes {
+			r.Changes[i].Items = nil
+		}
+	}
+	if err := report.Write(a.stdout, format, r, a.options()); err != nil {
+		return err
+	}
+	return failOnFindings(r.Findings, failOn)
+}
+
+// check makes the report of the pull-request check.
+func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*report.Report, error) {
+	headSource := ""
+	if o.head != "" {
+		headSource = "git:" + o.head
+	}
+	head, err := a.load(ctx, p, headSource)
+	if err != nil {
+		return nil, err
+	}
+	diags := findings(p, head)
+	r := &report.Report{
+		Title: "Check", Checked: true, Tool: "lockstep " + toolVersion(), Source: head.Origin, Commit: head.Commit,
+		Resources: head.Len(), Unmanaged: head.Unmanaged,
+	}
+	if o.base != "" {
+		base, err := a.loadBase(ctx, p, o)
+		if err != nil {
+			return nil, err
+		}
+		r.Base = base.Commit
+		diags = diags.New(findings(p, base))
+		changes, err := a.compare(p, base, head, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Compared, r.Changes = true, report.ViewsOf(changes)
+	}
+	envs := o.envs
+	if len(envs) == 0 {
+		envs = envNames(p)
+	}
+	for _, name := range envs {
+		status, more, err := a.checkEnvironment(ctx, p, name, head.Set, o.live)
+		if err != nil {
+			return nil, err
+		}
+		r.Environments = append(r.Environments, status)
+		diags = append(diags, more...)
+	}
+	diags = diags.WithSeverities(p.Rules)
+	diags.Sort()
+	r.Findings = diags
+	return r, nil
+}
+
+// loadBase reads the base at its merge base with the head: what has come to the base since is no part of
+// the change.
+func (a *app) loadBase(ctx context.Context, p *config.Project, o checkOptions) (*loaded, error) {
+	g, err := repo.OpenGit(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	rev, err := g.MergeBase(o.base, cmp.Or(o.head, "HEAD"))
+	if err != nil {
+		return nil, fmt.Errorf("--base %s: %w", o.base, err)
+	}
+	return a.load(ctx, p, "git:"+rev)
+}
+
+// checkEnvironment says what an environment lacks for the configuration.
+func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name string, want *schema.Set, live bool) (report.EnvironmentStatus, schema.Diagnostics, error) {
+	e, err := p.Env(name)
+	if err != nil {
+		return report.EnvironmentStatus{}, nil, err
+	}
+	have, _, err := a.esvNames(ctx, p, e, live)
+	if err != nil {
+		return report.EnvironmentStatus{}, nil, err
+	}
+	check := promotionCheck(name, want, have)
+	status := report.EnvironmentStatus{
+		Name: name, Role: e.Role, MissingESVs: check.MissingESVs, EncryptedSecrets: check.EncryptedSecrets, References: referenceViews(want),
+	}
+	if have == nil {
+		status.Problem = "its ESVs are not known: no snapshot and no esvs file in lockstep.yaml"
+		return status, nil, nil
+	}
+	return status, schema.MissingDiagnostics(name, schema.MissingESVs(schema.ESVReferences(want), have)), nil
+}
+
+type driftOptions struct {
+	envs []string
+	want string
+}
+
+func newDriftCommand(a *app) *cobra.Command {
+	var o driftOptions
+	cmd := &cobra.Command{
+		Use:   "drift [--env NAME]... [--want SOURCE]",
+		Short: "Compare live tenants with git",
+		Long: `Compares the live tenants with what git says they should hold. Drift that lockstep.yaml accepts, until a day,
+is shown and does not count.` + exitHelp(exitChanges),
+		Example: `  lockstep drift
+  lockstep drift --env prod --want git:v1.4 -o json`,
+		Args: maxArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDrift(cmd.Context(), a, o) },
+	}
+	cmd.Flags().StringSliceVar(&o.envs, "env", nil, "environment; may be repeated (default: all)")
+	cmd.Flags().StringVar(&o.want, "want", "", "the SOURCE that tenants should hold (default: the work tree)")
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnv)
+	return cmd
+}
+
+func runDrift(ctx context.Context, a *app, o driftOptions) error {
+	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.HTML)
+	if err != nil {
+		return err
+	}
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	r, drifted, err := a.drift(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	if err := report.Write(a.stdout, format, r, a.options()); err != nil {
+		return err
+	}
+	if drifted {
+		return said(exitChanges)
+	}
+	return nil
+}
+
+// drift compares each environment with the wanted set.
+func (a *app) drift(ctx context.Context, p *config.Project, o driftOptions) (*report.Report, bool, error) {
+	want, err := a.load(ctx, p, o.want)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := a.unreadable(want); err != nil {
+		return nil, false, err
+	}
+	a.settle(p, want)
+	r := &report.Report{Title: "Drift", Tool: "lockstep " + toolVersion(), Source: want.Origin, Commit: want.Commit, Resources: want.Len()}
+	envs := o.envs
+	if len(envs) == 0 {
+		envs = envNames(p)
+	}
+	if len(envs) == 0 {
+		_, err := environment(p, "")
+		return nil, false, err
+	}
+	drifted := false
+	for _, name := range envs {
+		e, err := p.Env(name)
+		if err != nil {
+			return nil, false, err
+		}
+		c, err := a.client(e, false)
+		if err != nil {
+			return nil, false, err
+		}
+		live, err := a.snapshot(ctx, p, c)
+		if err != nil {
+			return nil, false, err
+		}
+		d, counts, err := a.driftOf(p, e, live, want)
+		if err != nil {
+			return nil, false, err
+		}
+		drifted = drifted || counts
+		r.Drift = append(r.Drift, d)
+	}
+	return r, drifted, nil
+}
+
+// driftOf is what a tenant holds beside the wanted set: the change is told from git to the tenant, since that
+// is what happened.
+func (a *app) driftOf(p *config.Project, e *config.Environment, live, want *loaded) (report.DriftView, bool, error) {
+	forward, err := a.compare(p, live, want, nil, nil)
+	if err != nil {
+		return report.DriftView{}, false, err
+	}
+	backward, err := a.compare(p, want, live, nil, nil)
+	if err != nil {
+		return report.DriftView{}, false, err
+	}
+	d := report.DriftView{Environment: e.Name, Source: sourceName(want), Resources: live.Len()}
+	counts := false
+	for _, c := range backward {
+		// What only the tenant has and nobody put there was left out of the forward comparison.
+		if !slices.ContainsFunc(forward, func(f diff.Change) bool { return f.Key == c.Key }) {
+			continue
+		}
+		item := report.DriftItem{Label: c.Label(), Key: c.Key, Text: driftText(c)}
+		if accepted, ok := p.Accepted(c.Key, c.Name, a.now()); ok {
+			item.Accepted, item.Reason = true, accepted.Reason
+			if !accepted.Until.IsZero() {
+				item.Until = accepted.Until.Format(time.DateOnly)
+			}
+		} else {
+			counts = true
+		}
+		d.Items = append(d.Items, item)
+	}
+	return d, counts, nil
+}
+
+// driftText says in one line what differs.
+func driftText(c diff.Change) string {
+	switch c.Action {
+	case diff.Create:
+		return "only the tenant has it"
+	case diff.Delete:
+		return "the tenant does not have it"
+	}
+	var parts []string
+	for _, i := range c.Items {
+		if s := strings.TrimSpace(i.Subject + " " + i.Detail); len(parts) < 3 {
+			parts = append(parts, s)
+		}
+	}
+	text := strings.Join(parts, "; ")
+	if n := len(c.Items) - len(parts); n > 0 {
+		text += fmt.Sprintf("; and %d more", n)
+	}
+	return text
+}
+
+// sourceName is how people call a source: "git 4f2c9e1", or its path.
+func sourceName(l *loaded) string {
+	if l.Commit != "" {
+		return "git " + short(l.Commit)
+	}
+	return l.Origin
+}
+
+// referenceViews lists where ESVs are used, as scripts read them.
+func referenceViews(s *schema.Set) []report.ReferenceView {
+	out := []report.ReferenceView{}
+	for _, r := range schema.ESVReferences(s) {
+		out = append(out, report.ReferenceView{
+			ESV: r.ESV, Kind: r.Kind, Wrapper: r.Wrapper, Default: r.Default, Resource: r.Key, Pointer: r.Pointer,
+			File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column,
+		})
+	}
+	return out
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockstep-gitops/lockstep/engine"
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/examples"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+type initOptions struct {
+	hook, ci string
+	force    bool
+}
+
+func newInitCommand(a *app) *cobra.Command {
+	var o initOptions
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Adopt a repository: detect its layout, write lockstep.yaml",
+		Long: `Adopts a repository of fr-config-manager or frodo as it is: detects the layout, counts what is there and
+writes a lockstep.yaml to fill in. No configuration file is changed.` + exitHelp(),
+		Example: `  lockstep init
+  lockstep init --hook pre-push --ci github`,
+		Args: maxArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), a, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.hook, "hook", "", "install this git hook, too: pre-push")
+	f.StringVar(&o.ci, "ci", "", "write the pull-request check for this service, too: "+strings.Join(examples.CINames(), ", "))
+	f.BoolVar(&o.force, "force", false, "overwrite a lockstep.yaml that is there")
+	return cmd
+}
+
+func runInit(ctx context.Context, a *app, o initOptions) error {
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	root := dir
+	if g, err := repo.OpenGit(dir); err == nil {
+		root = g.Root()
+	}
+	file := filepath.Join(root, config.FileName)
+	if _, err := os.Stat(file); err == nil && !o.force {
+		return fmt.Errorf("%s is there already; --force overwrites it", file)
+	}
+	layout, sub, err := repo.Detect(os.DirFS(root), ".")
+	found := err == nil
+	if !found {
+		layout, sub = repo.FrConfig, "identity-cloud-config"
+	}
+	if err := engine.WriteFile(file, []byte(a.newConfig(string(layout), sub, root)), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
+	if found {
+		if err := a.countFound(root, sub, layout); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.stdout, "No configuration was found here. Fill %s/ from a tenant: lockstep export --env dev\n", sub)
+	}
+	if o.ci != "" {
+		if err := a.writeCI(root, o); err != nil {
+			return err
+		}
+	}
+	if o.hook != "" {
+		if err := runHookInstall(a, o.hook); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.stdout, `
+Next:
+  lockstep validate                     what is wrong now
+  lockstep doctor                       whether the tenants can be reached
+  lockstep plan --env dev               what would change there
+`)
+	if o.hook == "" {
+		fmt.Fprintln(a.stdout, "  lockstep hook install pre-push        check before every push")
+	}
+	if o.ci == "" {
+		fmt.Fprintf(a.stdout, "  lockstep init --force --ci NAME       the pull-request check, for %s\n", strings.Join(examples.CINames(), " or "))
+	}
+	return nil
+}
+
+func (a *app) countFound(root, sub string, layout repo.Layout) error {
+	set, diags, err := repo.LoadPath(filepath.Join(root, filepath.FromSlash(sub)), repo.Options{Layout: layout})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Found %d resources in %s, layout %s", set.Len(), sub, layout)
+	counts := set.CountByType()
+	var parts []string
+	for _, t := range schema.Types() {
+		if n := counts[t.Name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, t.Plural))
+		}
+	}
+	fmt.Fprintf(a.stdout, ":\n  %s\n", strings.Join(parts, ", "))
+	for _, u := range set.Unmanaged {
+		fmt.Fprintf(a.stdout, "  not managed yet: %d files of %s\n", len(u.Files), u.Type)
+	}
+	if n := diags.Count(schema.Error); n > 0 {
+		fmt.Fprintf(a.stdout, "  %d %s could not be read: lockstep validate\n", n, plural(n, "file", "files"))
+	}
+	return nil
+}
+
+// newConfig is a lockstep.yaml to fill in. Addresses that a .env file of fr-config-manager has are taken
+// over; credentials are named, never written.
+func (a *app) newConfig(layout, dir, root string) string {
+	dev, upper := "https://openam-CHANGE-ME-dev.id.forgerock.io", "https://openam-CHANGE-ME-staging.id.forgerock.io"
+	env := dotEnv(filepath.Join(root, ".env"))
+	if v := env["TENANT_BASE_URL"]; v != "" {
+		dev = v
+	}
+	if v := env["TENANT_ENV_UPPER_FQDN"]; v != "" {
+		upper = "https://" + strings.TrimPrefix(v, "https://")
+	}
+	return fmt.Sprintf(`# What Lockstep needs to know of this repository.
+version: 1
+config:
+  dir: %s
+  layout: %s
+environments:
+  dev:
+    url: %s
+    role: development
+    # The key is a JWK or PEM file outside of git. Set both variables where lockstep runs.
+    serviceAccount: {id: "${DEV_SA_ID}", keyFile: "${DEV_SA_KEY}"}
+  staging:
+    url: %s
+    role: staging
+    promoteFrom: dev
+    serviceAccount: {id: "${STAGING_SA_ID}", keyFile: "${STAGING_SA_KEY}"}
+    # With an exported snapshot in git, checks know the ESVs of this environment without credentials:
+    #   lockstep export --env staging -d snapshots/staging.json.gz
+    # snapshot: snapshots/staging.json.gz
+limits: {deletes: 10, deletePercent: 20}
+`, dir, layout, dev, upper)
+}
+
+// dotEnv reads the addresses from a .env file; anything it can't read is left out.
+func dotEnv(name string) map[string]string {
+	out := map[string]string{}
+	f, err := os.Open(name)
+	if err != nil {
+		return out
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if k, v, ok := strings.Cut(strings.TrimSpace(lines.Text()), "="); ok {
+			out[k] = strings.Trim(v, `"'`)
+		}
+	}
+	return out
+}
+
+func (a *app) writeCI(root string, o initOptions) error {
+	name, data, ok := examples.CI(o.ci)
+	if !ok {
+		return unknown("CI service", o.ci, examples.CINames())
+	}
+	file := filepath.Join(root, filepath.FromSlash(name))
+	if _, err := os.Stat(file); err == nil && !o.force {
+		return fmt.Errorf("%s is there already; --force overwrites it", file)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := engine.WriteFile(file, data, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
+	return nil
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockstep-gitops/lockstep/engine"
+	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+func newShowCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show FILE",
+		Short: "Show a saved plan or snapshot",
+		Long:  "Shows a saved plan, or what an exported snapshot or folder holds, in any output format." + exitHelp(),
+		Example: `  lockstep show plan.json -o markdown
+  lockstep show snapshots/dev.json.gz`,
+		Args: exactArgs(1, "the file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runShow(cmd.Context(), a, args[0]) },
+	}
+}
+
+func runShow(ctx context.Context, a *app, name string) error {
+	path, err := a.path(name)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("there is no %s", name)
+	}
+	if !info.IsDir() {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if looksLikePlan(data) {
+			format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.HTML)
+			if err != nil {
+				return err
+			}
+			plan, err := engine.ReadPlan(bytes.NewReader(data), name)
+			if err != nil {
+				return err
+			}
+			return a.showPlan(format, plan, nil, "")
+		}
+	}
+	return a.showSet(ctx, name)
+}
+
+// looksLikePlan tells a plan from a snapshot: only a plan has steps and a digest.
+func looksLikePlan(data []byte) bool {
+	head := data[:min(len(data), 1<<20)]
+	return bytes.Contains(data[max(0, len(data)-1<<20):], []byte(`"steps"`)) && bytes.Contains(head, []byte(`"digest"`)) && !bytes.Contains(head, []byte(`"lockstep":`))
+}
+
+// showSet counts what a source holds.
+func (a *app) showSet(ctx context.Context, name string) error {
+	format, err := a.outputs(report.Text, report.JSON)
+	if err != nil {
+		return err
+	}
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	set, err := a.load(ctx, p, name)
+	if err != nil {
+		return err
+	}
+	counts := set.CountByType()
+	if format == report.JSON {
+		return a.printJSON(map[string]any{"source": set.Origin, "layout": set.Layout, "resources": set.Len(), "types": counts, "unmanaged": set.Unmanaged})
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "%s: %d resources, layout %s\n", set.Origin, set.Len(), set.Layout)
+	for _, t := range schema.Types() {
+		if n := counts[t.Name]; n > 0 {
+			fmt.Fprintf(w, "  %s\t%d\n", t.Plural, n)
+		}
+	}
+	for _, u := range set.Unmanaged {
+		fmt.Fprintf(w, "  not managed yet: %s\t%d\n", u.Type, len(u.Files))
+	}
+	return w.Flush()
+}
+
+func newRollbackCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rollback RUN",
+		Short: "Put back what a run changed, from the bodies kept before each write",
+		Long: `Undoes a run of apply, last step first: what it created is deleted, what it updated or deleted is written
+back as it was. A resource that somebody changed after the run is not touched: that ends the rollback, and
+says which. ESV values are not kept and are left as they are.` + exitHelp(exitStale, exitLocked, exitInterrupted),
+		Example: `  lockstep rollback 2026-11-21T22-31-07`,
+		Args:    exactArgs(1, "the run, as apply named it"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runRollback(cmd.Context(), a, args[0]) },
+	}
+}
+
+func runRollback(ctx context.Context, a *app, run string) (err error) {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	if run != strings.Trim(run, "./\\") || strings.ContainsAny(run, "/\\") {
+		return fmt.Errorf("%q is no run's name", run)
+	}
+	dir := stateDir(p) + "/runs/" + run
+	f, err := os.Open(dir + "/plan.json")
+	if err != nil {
+		return fmt.Errorf("there is no run %s in %s", run, stateDir(p))
+	}
+	plan, err := engine.ReadPlan(f, run+"/plan.json")
+	if cerr := f.Close(); err != nil || cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	_, c, err := a.planEnvironment(p, plan)
+	if err != nil {
+		return err
+	}
+	j, err := engine.OpenJournal(dir, a.now)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	if err := a.confirm(ctx, fmt.Sprintf("Undo run %s on %s?", run, plan.Environment.Name)); err != nil {
+		return err
+	}
+	view := a.runView(report.Text, plan)
+	left, err := plan.Rollback(ctx, c, j, engine.ApplyOptions{Now: a.now, On: view.event})
+	for _, m := range left {
+		fmt.Fprintf(a.stdout, "  left as it is: %s: %s\n", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: m.Name}, m.Why)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "\nRun %s is undone on %s.\n", run, plan.Environment.Name)
+	return nil
+}

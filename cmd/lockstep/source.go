@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/engine"
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/engine/tenant"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// loaded is a set with what was found while it was read.
+type loaded struct {
+	*schema.Set
+	diags schema.Diagnostics
+	// the commit that is checked out where it was read, and its first line
+	commit, subject string
+	// live says that it was read from a tenant
+	live bool
+}
+
+// load reads a SOURCE: a path, git:REV or env:NAME. An empty one is the project's configuration.
+func (a *app) load(ctx context.Context, p *config.Project, source string) (*loaded, error) {
+	if rev, ok := strings.CutPrefix(source, "git:"); ok {
+		return a.loadGit(p, rev)
+	}
+	if name, ok := strings.CutPrefix(source, "env:"); ok {
+		return a.loadTenant(ctx, p, name)
+	}
+	return a.loadPath(p, source)
+}
+
+// repoOptions are the project's, for reading its own configuration.
+func repoOptions(p *config.Project, origin string) repo.Options {
+	o := repo.Options{Layout: repo.Layout(p.Config.Layout), Types: p.Config.Types, Realms: p.Config.Realms, Origin: origin}
+	for _, g := range p.Config.Ignore {
+		o.Ignore = append(o.Ignore, g.String())
+	}
+	return o
+}
+
+func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
+	path, own := p.Dir(), true
+	if source != "" {
+		var err error
+		if path, err = a.path(source); err != nil {
+			return nil, err
+		}
+		own = path == p.Root || path == p.Dir()
+	}
+	l := &loaded{}
+	g, giterr := repo.OpenGit(path)
+	if giterr == nil {
+		if commit, err := g.Resolve("HEAD"); err == nil {
+			l.commit, l.subject = commit, g.Subject("HEAD")
+		}
+	}
+	var err error
+	if own {
+		// The project's own files are named from the top of the repository, as in a commit.
+		top := p.Root
+		if giterr == nil {
+			top = g.Root()
+		}
+		dir, berr := below(top, p.Dir())
+		if berr != nil {
+			return nil, berr
+		}
+		l.Set, l.diags, err = repo.LoadIn(top, dir, repoOptions(p, "."))
+	} else {
+		// Another folder may be in another layout.
+		o := repoOptions(p, source)
+		o.Layout = ""
+		l.Set, l.diags, err = repo.LoadPath(path, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.Commit = l.commit
+	return l, nil
+}
+
+// settle takes the commit away from what was read off a work tree that differs from it: a plan or a drift
+// report must not name a commit that does not hold what was compared.
+func (a *app) settle(p *config.Project, l *loaded) {
+	if l.commit == "" {
+		return // read from a commit or a tenant, or no git here
+	}
+	head, err := a.loadGit(p, l.commit)
+	if err == nil && diff.SetDigest(head.Set) == diff.SetDigest(l.Set) {
+		return
+	}
+	if l.Origin == "." {
+		l.Origin = "the work tree, changed since git " + short(l.commit)
+	}
+	l.Commit, l.commit, l.subject = "", "", ""
+}
+
+func (a *app) loadGit(p *config.Project, rev string) (*loaded, error) {
+	g, err := repo.OpenGit(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	tree, commit, err := g.Tree(rev)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := below(g.Root(), p.Dir())
+	if err != nil {
+		return nil, err
+	}
+	set, diags, err := repo.Load(tree, dir, repoOptions(p, "git:"+rev))
+	if err != nil {
+		return nil, err
+	}
+	set.Commit = commit
+	return &loaded{Set: set, diags: diags, subject: g.Subject(rev)}, nil
+}
+
+// below gives the slash-separated path of dir under root.
+func below(root, dir string) (string, error) {
+	// The working directory may be reached through a symlink that git has resolved.
+	if r, err := filepath.EvalSymlinks(root); err == nil {
+		root = r
+	}
+	if d, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = d
+	}
+	rel, err := filepath.Rel(root, dir)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", fmt.Errorf("the configuration in %s is outside of the git repository in %s", dir, root)
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+func (a *app) loadTenant(ctx context.Context, p *config.Project, name string) (*loaded, error) {
+	e, err := p.Env(name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.client(e, false)
+	if err != nil {
+		return nil, err
+	}
+	return a.snapshot(ctx, p, c)
+}
+
+// snapshot reads all managed configuration of a tenant.
+func (a *app) snapshot(ctx context.Context, p *config.Project, c *tenant.Client) (*loaded, error) {
+	bar := a.progress("Reading " + c.Name())
+	set, err := c.Snapshot(ctx, tenant.SnapshotOptions{Types: p.Config.Types, Realms: p.Config.Realms, OnProgress: bar.update})
+	bar.done()
+	if err != nil {
+		return nil, err
+	}
+	set.Origin = "env:" + c.Name()
+	// What the repository ignores is nobody's business on the tenant either.
+	set = set.Filter(func(r *schema.Resource) bool {
+		return !slices.ContainsFunc(p.Config.Ignore, func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) })
+	})
+	return &loaded{Set: set, live: true}, nil
+}
+
+// esvNames gives the ESVs that an environment has: the tenant's, if it is asked; else those of the exported
+// snapshot in git; else those that its declarations name. known is false when none of them is there.
+func (a *app) esvNames(ctx context.Context, p *config.Project, e *config.Environment, ask bool) (have map[string]bool, from string, err error) {
+	switch {
+	case ask:
+		c, err := a.client(e, false)
+		if err != nil {
+			return nil, "", err
+		}
+		set, err := c.Snapshot(ctx, tenant.SnapshotOptions{Types: []string{"variable", "secret"}})
+		if err != nil {
+			return nil, "", err
+		}
+		if len(set.Partial) > 0 {
+			return nil, "", fmt.Errorf("%s: the tenant does not show its %s", e.Name, strings.Join(set.Partial, " and "))
+		}
+		return set.Declared(), "the tenant", nil
+	case e.Snapshot != "":
+		path := filepath.Join(p.Root, filepath.FromSlash(e.Snapshot))
+		set, diags, err := repo.LoadPath(path, repo.Options{Origin: e.Snapshot})
+		if err != nil {
+			return nil, "", err
+		}
+		if diags.Count(schema.Error) > 0 {
+			return nil, "", fmt.Errorf("%s: %s: %s", e.Name, diags[0].Pos, diags[0].Message)
+		}
+		have = set.Declared()
+		from = e.Snapshot
+	}
+	declared, diags, err := p.ESVs(e)
+	if err != nil {
+		return nil, "", err
+	}
+	if diags.Count(schema.Error) > 0 {
+		return nil, "", fmt.Errorf("%s: %s: %s", e.Name, diags[0].Pos, diags[0].Message)
+	}
+	if e.ESVFile != "" {
+		if have == nil {
+			have = map[string]bool{}
+		}
+		for _, d := range declared {
+			have[d.Name] = true
+		}
+		from = strings.TrimPrefix(from+", "+e.ESVFile, ", ")
+	}
+	return have, from, nil
+}
+
+// hashKey is the key of the hashes that stand for secrets, made once for a project.
+func hashKey(p *config.Project) ([]byte, error) {
+	name := filepath.Join(stateDir(p), "hash.key")
+	key, err := os.ReadFile(name)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails, as its documentation says
+	if err := ensureStateDir(p); err != nil {
+		// A read-only checkout: the hashes are then good for this run only.
+		return key, nil //nolint:nilerr // comparing works without the file
+	}
+	if err := engine.WriteFile(name, key, 0o600); err != nil {
+		return key, nil //nolint:nilerr // as above
+	}
+	return key, nil
+}
+
+// ensureStateDir makes .lockstep, with a .gitignore so that nothing in it is ever committed.
+func ensureStateDir(p *config.Project) error {
+	dir := stateDir(p)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	return engine.WriteFile(ignore, []byte("*\n"), 0o644)
+}
+
+// compare finds the changes from one source to another.
+func (a *app) compare(p *config.Project, from, to *loaded, target, exclude globs) ([]diff.Change, error) {
+	key, err := hashKey(p)
+	if err != nil {
+		return nil, err
+	}
+	return diff.Compare(from.Set, to.Set, diff.Options{Target: target, Exclude: exclude, HashKey: key, Tenant: from.live})
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+type validateOptions struct {
+	source, base, failOn string
+}
+
+func newValidateCommand(a *app) *cobra.Command {
+	var o validateOptions
+	cmd := &cobra.Command{
+		Use:   "validate [SOURCE]",
+		Short: "Check configuration: schemas, references, placeholders, ESVs, secrets",
+		Long: `Checks one SOURCE without talking to a tenant: JSON Schemas, references between resources (nodes,
+outcomes, scripts, inner journeys, email templates), placeholder syntax, ESV names and values, embedded
+encrypted secrets, CORS origins.
+
+With --base only findings count that the base does not have, so that a repository with old sins can start
+today.` + exitHelp(exitFindings),
+		Example: `  lockstep validate
+  lockstep validate git:main
+  lockstep validate --base git:origin/main -o github`,
+		Args: maxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.source = args[0]
+			}
+			return runValidate(cmd.Context(), a, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.base, "base", "", "a SOURCE; its findings are not reported again")
+	addFailOn(cmd, &o.failOn)
+	return cmd
+}
+
+func addFailOn(cmd *cobra.Command, failOn *string) {
+	cmd.Flags().StringVar(failOn, "fail-on", "error", "exit with 3 from this severity on: error, warning, info")
+}
+
+func runValidate(ctx context.Context, a *app, o validateOptions) error {
+	format, err := a.outputs(report.Text, report.JSON, report.SARIF, report.JUnit, report.GitHub, report.Markdown, report.HTML)
+	if err != nil {
+		return err
+	}
+	failOn, err := parseFailOn(o.failOn)
+	if err != nil {
+		return err
+	}
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	start := a.now()
+	set, err := a.load(ctx, p, o.source)
+	if err != nil {
+		return err
+	}
+	diags := findings(p, set)
+	if o.base != "" {
+		base, err := a.load(ctx, p, o.base)
+		if err != nil {
+			return err
+		}
+		diags = diags.New(findings(p, base))
+	}
+	r := &report.Report{
+		Title: "Validation", Tool: "lockstep " + toolVersion(), Source: set.Origin, Commit: set.Commit,
+		Checked: true, Findings: diags, Resources: set.Len(), Unmanaged: set.Unmanaged,
+	}
+	if format == report.Text {
+		r.Elapsed = a.now().Sub(start)
+	}
+	if err := report.Write(a.stdout, format, r, a.options()); err != nil {
+		return err
+	}
+	return failOnFindings(diags, failOn)
+}
+
+// findings are what was found while reading and what the rules find, with the project's severities.
+func findings(p *config.Project, l *loaded) schema.Diagnostics {
+	diags := append(schema.Diagnostics{}, l.diags...)
+	diags = append(diags, schema.Validate(l.Set, schema.Options{})...)
+	diags = diags.WithSeverities(p.Rules)
+	diags.Sort()
+	return diags
+}
+
+func parseFailOn(name string) (schema.Severity, error) {
+	s, err := schema.ParseSeverity(name)
+	if err != nil || s == schema.Off {
+		return 0, fmt.Errorf("--fail-on %s: it is error, warning or info", name)
+	}
+	return s, nil
+}
+
+func failOnFindings(diags schema.Diagnostics, from schema.Severity) error {
+	if len(diags.AtLeast(from)) > 0 {
+		return said(exitFindings)
+	}
+	return nil
+}

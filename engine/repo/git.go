@@ -1,0 +1,281 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+)
+
+// A Git is a repository: what is committed in it, without a checkout. It only reads.
+type Git struct {
+	repo   *git.Repository
+	store  storage.Storer
+	root   string // the work tree; empty for a bare repository
+	common string // the .git folder, the common one of linked work trees
+	mu     *sync.Mutex
+	close  func() error
+}
+
+// OpenGit opens the repository that dir is in. A linked work tree, a clone that borrows objects from
+// another, a bare repository, and the quarantine of a push that a pre-receive hook looks at, all work.
+func OpenGit(dir string) (*Git, error) {
+	dot, root, err := findDotGit(dir)
+	if err != nil {
+		return nil, err
+	}
+	common, err := commonDir(dot)
+	if err != nil {
+		return nil, fmt.Errorf("open git repository %s: %w", dot, err)
+	}
+	var shared billy.Filesystem
+	if common != dot {
+		shared = osfs.New(common)
+	}
+	// Without AlternatesFS go-git can't leave the .git folder, and borrowed objects are "not found";
+	// without KeepDescriptors it opens the pack anew for every object.
+	opts := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/")}
+	st := filesystem.NewStorageWithOptions(dotgit.NewRepositoryFilesystem(osfs.New(dot), shared), cache.NewObjectLRUDefault(), opts)
+	store := withQuarantine(st, opts, os.Getenv)
+	r, err := git.Open(store, nil)
+	if err != nil {
+		return nil, errors.Join(explainOpen(dot, err), st.Close())
+	}
+	return &Git{repo: r, store: store, root: root, common: common, mu: &sync.Mutex{}, close: st.Close}, nil
+}
+
+func explainOpen(dot string, err error) error {
+	if strings.Contains(err.Error(), "extension") {
+		return fmt.Errorf("open git repository %s: %w (Lockstep reads SHA-1 repositories without extensions; a clone made without that option works)", dot, err)
+	}
+	return fmt.Errorf("open git repository %s: %w", dot, err)
+}
+
+// Close lets go of the files that are held open.
+func (g *Git) Close() error { return g.close() }
+
+// Root is the work tree's folder; empty for a bare repository.
+func (g *Git) Root() string { return g.root }
+
+// findDotGit looks for the repository upwards from dir.
+func findDotGit(dir string) (dot, root string, err error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", "", fmt.Errorf("open git repository: %w", err)
+	}
+	for up := abs; ; up = filepath.Dir(up) {
+		name := filepath.Join(up, ".git")
+		info, err := os.Stat(name)
+		switch {
+		case err == nil && info.IsDir():
+			return name, up, nil
+		case err == nil:
+			dot, err := gitFile(name)
+			return dot, up, err
+		case isBare(up):
+			if filepath.Base(up) == ".git" {
+				return up, filepath.Dir(up), nil
+			}
+			return up, "", nil
+		}
+		if filepath.Dir(up) == up {
+			return "", "", fmt.Errorf("no git repository in %s or above: git:REV needs one (git init, or -C DIR)", abs)
+		}
+	}
+}
+
+// gitFile follows a .git file, as linked work trees and submodules have it.
+func gitFile(name string) (string, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("open git repository: %w", err)
+	}
+	target, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "gitdir: ")
+	if !ok {
+		return "", fmt.Errorf("open git repository: %s does not say where the repository is (\"gitdir: …\")", name)
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(name), target)
+	}
+	if _, err := os.Stat(target); err != nil {
+		return "", fmt.Errorf("open git repository: %s leads to a folder that is not there: %w (git worktree repair)", name, err)
+	}
+	return target, nil
+}
+
+func isBare(dir string) bool {
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func commonDir(dot string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dot, "commondir"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return dot, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	target := strings.TrimSpace(string(data))
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(dot, target)
+	}
+	return target, nil
+}
+
+// Resolve gives the full id of the commit that rev names: a branch, a tag, HEAD~1, a short id,
+// origin/main.
+func (g *Git) Resolve(rev string) (string, error) {
+	c, err := g.commit(rev)
+	if err != nil {
+		return "", err
+	}
+	return c.Hash.String(), nil
+}
+
+func (g *Git) commit(rev string) (*object.Commit, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	full := rev
+	// A branch called "fade" is that branch, not a commit whose id starts so. go-git sees that the
+	// other way round; git itself prefers the name to the short id.
+	if i := strings.IndexAny(rev+"^", "^~@:"); i > 0 && !plumbing.IsHash(rev[:i]) {
+		if h, ok := g.ref(rev[:i]); ok {
+			full = h.String() + rev[i:]
+		}
+	}
+	h, err := g.repo.ResolveRevision(plumbing.Revision(full))
+	if err != nil {
+		return nil, g.explain(rev, err)
+	}
+	c, err := g.repo.CommitObject(*h)
+	if err != nil {
+		return nil, g.explain(rev, err)
+	}
+	return c, nil
+}
+
+// ref finds a reference by the name people use, in git's order, and the commit it leads to.
+func (g *Git) ref(name string) (plumbing.Hash, bool) {
+	for _, rule := range plumbing.RefRevParseRules {
+		r, err := g.repo.Reference(plumbing.ReferenceName(fmt.Sprintf(rule, name)), true)
+		if err != nil {
+			continue
+		}
+		h := r.Hash()
+		for tag, err := g.repo.TagObject(h); err == nil; tag, err = g.repo.TagObject(h) {
+			h = tag.Target
+		}
+		return h, true
+	}
+	return plumbing.ZeroHash, false
+}
+
+func (g *Git) explain(rev string, err error) error {
+	hint := ""
+	if shallow, e := g.store.Shallow(); e == nil && len(shallow) > 0 {
+		hint = "; this clone is shallow: git fetch --unshallow brings the rest"
+	}
+	if errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, plumbing.ErrObjectNotFound) {
+		return fmt.Errorf("%q names no commit here%s", rev, hint)
+	}
+	return fmt.Errorf("%q names no commit here: %w%s", rev, err, hint)
+}
+
+// Tree gives a commit's files, and its full id. Nothing is checked out.
+func (g *Git) Tree(rev string) (fs.FS, string, error) {
+	c, err := g.commit(rev)
+	if err != nil {
+		return nil, "", err
+	}
+	t := &treeFS{store: g.store, root: c.TreeHash, time: c.Committer.When, mu: g.mu, dirs: map[plumbing.Hash]*treeDir{}}
+	if _, err := t.dir(c.TreeHash); err != nil {
+		return nil, "", fmt.Errorf("read the files of commit %s: %w", c.Hash, err)
+	}
+	return t, c.Hash.String(), nil
+}
+
+// Subject is the first line of a commit's message; empty when there is no such commit.
+func (g *Git) Subject(rev string) string {
+	c, err := g.commit(rev)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(c.Message), "\n")
+	return strings.TrimSpace(line)
+}
+
+// MergeBase gives the commit that two revisions have in common.
+func (g *Git) MergeBase(a, b string) (string, error) {
+	ca, err := g.commit(a)
+	if err != nil {
+		return "", err
+	}
+	cb, err := g.commit(b)
+	if err != nil {
+		return "", err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	bases, err := ca.MergeBase(cb)
+	if err != nil {
+		return "", fmt.Errorf("find where %s and %s part: %w", a, b, g.explain(a, err))
+	}
+	if len(bases) == 0 {
+		return "", fmt.Errorf("%s and %s have no commit in common", a, b)
+	}
+	return bases[0].Hash.String(), nil
+}
+
+// HooksDir is the folder that git runs hooks from: core.hooksPath, or hooks in the .git folder.
+func (g *Git) HooksDir() (string, error) {
+	local, err := g.repo.Config()
+	if err != nil {
+		return "", fmt.Errorf("read git's configuration: %w", err)
+	}
+	configs := []*config.Config{local}
+	for _, scope := range []config.Scope{config.GlobalScope, config.SystemScope} {
+		c, err := config.LoadConfig(scope)
+		if err != nil {
+			return "", fmt.Errorf("read git's configuration: %w", err)
+		}
+		configs = append(configs, c)
+	}
+	for _, c := range configs {
+		dir := c.Raw.Section("core").Option("hooksPath")
+		if dir == "" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(dir, "~/"); ok {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fmt.Errorf("core.hooksPath is %s: %w", dir, err)
+			}
+			dir = filepath.Join(home, rest)
+		}
+		if !filepath.IsAbs(dir) {
+			// Git runs hooks in the work tree, and in the repository itself where there is none.
+			dir = filepath.Join(firstOf(g.root, g.common), dir)
+		}
+		return dir, nil
+	}
+	return filepath.Join(g.common, "hooks"), nil
+}

@@ -1,0 +1,338 @@
+package repo
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// A file is one file as it was read: its content, and its JSON value if it has one.
+type file struct {
+	*schema.File
+	value    any
+	err      error // why it could not be read or parsed
+	reported bool
+	used     bool // a resource or a kind that is not managed has taken it
+}
+
+// object is the file's value when that is a JSON object.
+func (f *file) object() (map[string]any, bool) { m, ok := f.value.(map[string]any); return m, ok }
+
+func (f *file) isJSON() bool { return isJSON(f.Name) }
+
+func isJSON(name string) bool { return strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".json") }
+
+// A loader makes a Set of files.
+type loader struct {
+	fsys   fs.FS
+	o      Options
+	layout Layout
+	root   string // the directory that holds the layout's tree
+	names  []string
+	files  map[string]*file
+	set    *schema.Set
+	diags  schema.Diagnostics
+}
+
+func newLoader(fsys fs.FS, o Options) *loader {
+	return &loader{fsys: fsys, o: o, files: map[string]*file{}, set: schema.NewSet(o.Origin)}
+}
+
+// below is the file's name relative to the tree's root.
+func (l *loader) below(name string) string {
+	if l.root == "." {
+		return name
+	}
+	return strings.TrimPrefix(name, l.root+"/")
+}
+
+func (l *loader) add(d schema.Diagnostic) { l.diags = append(l.diags, d) }
+
+// notConfiguration are the files that live beside configuration and are none: patterns over one
+// segment of the path, matched at every depth. Names that begin with a dot are skipped as well.
+func notConfiguration() []string {
+	return []string{
+		"README*", "LICENSE*", "LICENCE*", "NOTICE*", "CHANGELOG*", "CONTRIBUTING*", "CODEOWNERS", "SECURITY*",
+		"lockstep.yaml", "lockstep.yml", "*.env", "*.yaml", "*.yml", "*.gz", "*.zip", "*.tgz", "*.jsonl",
+		"Makefile", "Dockerfile", "Jenkinsfile", "package.json", "package-lock.json", "node_modules", "*.sh", "*~", "*.orig", "*.rej",
+	}
+}
+
+func isConfiguration(name string, skip []string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	for _, p := range skip {
+		if ok, err := path.Match(p, name); ok && err == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// maxDepth bounds how deep a tree may be: links between folders can make one without end.
+const maxDepth = 40
+
+// list finds the files below dir that may be configuration.
+func (l *loader) list(dir string) {
+	info, err := fs.Stat(l.fsys, dir)
+	if err != nil {
+		l.unreadable(dir, err)
+		return
+	}
+	l.walk(dir, []fs.FileInfo{info}, notConfiguration())
+	slices.Sort(l.names)
+}
+
+func (l *loader) walk(dir string, above []fs.FileInfo, skip []string) {
+	entries, err := fs.ReadDir(l.fsys, dir)
+	if err != nil {
+		l.unreadable(dir, err)
+		l.partial("")
+		return
+	}
+	for _, e := range entries {
+		if !isConfiguration(e.Name(), skip) {
+			continue
+		}
+		name := path.Join(dir, e.Name())
+		mode := e.Type()
+		var info fs.FileInfo
+		if mode&fs.ModeSymlink != 0 || e.IsDir() {
+			if info, err = fs.Stat(l.fsys, name); err != nil {
+				l.badLink(name, err)
+				if isJSON(name) {
+					// It is still there: what its name says is broken, not gone.
+					l.files[name] = &file{File: &schema.File{Name: name}, err: err, reported: true}
+					l.names = append(l.names, name)
+				}
+				continue
+			}
+			mode = info.Mode().Type()
+		}
+		switch {
+		case mode.IsDir():
+			if len(above) > maxDepth || e.Type()&fs.ModeSymlink != 0 && slices.ContainsFunc(above, func(up fs.FileInfo) bool { return sameDir(up, info) }) {
+				l.badLink(name, errors.New("it leads back into a folder it stands in"))
+				continue
+			}
+			l.walk(name, append(above[:len(above):len(above)], info), skip)
+		case mode.IsRegular():
+			l.names = append(l.names, name)
+		default:
+			l.unreadable(name, errors.New("it is neither a file nor a folder"))
+		}
+	}
+}
+
+// sameDir compares directories of the disk by identity, those of a commit by the id of their tree.
+func sameDir(a, b fs.FileInfo) bool {
+	if h, ok := a.Sys().(treeID); ok {
+		return h == b.Sys()
+	}
+	return os.SameFile(a, b)
+}
+
+func (l *loader) badLink(name string, err error) {
+	l.add(schema.Diagnostic{
+		Code: "path-escapes", Severity: schema.Error, Pos: schema.Pos{File: name},
+		Message: fmt.Sprintf("the link %s can't be followed: %s", path.Base(name), cause(err)),
+		Hint:    "A link may lead to another file of the same repository. Put the file itself here.",
+	})
+}
+
+func (l *loader) unreadable(name string, err error) {
+	l.add(schema.Diagnostic{
+		Code: "file-unreadable", Severity: schema.Error, Pos: schema.Pos{File: name},
+		Message: fmt.Sprintf("%s can't be read: %s", path.Base(name), cause(err)),
+		Hint:    "What it holds is not checked. Make it readable, or take it away.",
+	})
+}
+
+// cause is the reason alone: the finding names the file already, and a machine's paths have no place
+// in it.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+var errTooLarge = errors.New("too large")
+
+// readAll reads and parses the files, a few at a time.
+func (l *loader) readAll(names []string, limit int64) {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return l.files[n] != nil })
+	read := make([]*file, len(names))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(names); i = next.Add(1) - 1 {
+				read[i] = l.read(names[i], limit)
+			}
+		})
+	}
+	wg.Wait()
+	for i, f := range read {
+		l.files[names[i]] = f
+		l.set.Files++
+	}
+}
+
+func (l *loader) read(name string, limit int64) *file {
+	f := &file{File: &schema.File{Name: name}}
+	if f.Data, f.err = readFile(l.fsys, name, limit); f.err == nil && f.isJSON() {
+		f.value, f.err = schema.ParseJSON(f.Data)
+	}
+	return f
+}
+
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	in, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read from
+	var r io.Reader = in
+	size := int64(0)
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, err
+		}
+		r = z
+	} else if info, err := in.Stat(); err == nil {
+		size = info.Size()
+	}
+	if size > limit {
+		return nil, errTooLarge
+	}
+	var b bytes.Buffer
+	b.Grow(int(size) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
+		return nil, err
+	}
+	if int64(b.Len()) > limit {
+		return nil, errTooLarge
+	}
+	return b.Bytes(), nil
+}
+
+// report makes the finding about a file that could not be read, once, and says whether there is one.
+func (l *loader) report(f *file) bool {
+	if f.err == nil {
+		return false
+	}
+	if f.reported {
+		return true
+	}
+	f.reported = true
+	var pe *schema.ParseError
+	switch {
+	case errors.As(f.err, &pe):
+		l.add(parseFinding(f.File, pe))
+	case errors.Is(f.err, errTooLarge):
+		l.add(schema.Diagnostic{
+			Code: "file-too-large", Severity: schema.Error, Pos: schema.Pos{File: f.Name},
+			Message: fmt.Sprintf("%s is larger than %d MiB", path.Base(f.Name), maxFile>>20),
+			Hint:    "It is not read. Configuration files are far smaller: look at what it is.",
+		})
+	case isEscape(f.err):
+		l.badLink(f.Name, f.err)
+	default:
+		l.unreadable(f.Name, f.err)
+	}
+	return true
+}
+
+// isEscape recognises what os.Root and a commit's tree answer for a link that leaves them.
+func isEscape(err error) bool {
+	return errors.Is(err, errEscapes) || strings.Contains(err.Error(), "escapes from parent")
+}
+
+func parseFinding(f *schema.File, pe *schema.ParseError) schema.Diagnostic {
+	d := schema.Diagnostic{
+		Code: "json-syntax", Severity: schema.Error,
+		Pos:     schema.Pos{File: f.Name, Line: pe.Line + f.LinesBefore, Column: pe.Column},
+		Message: "this is no JSON: " + pe.Msg,
+		Hint:    "Nothing in this file is read until it is repaired.",
+	}
+	if pe.Duplicate {
+		d.Code, d.Message = "json-duplicate-key", pe.Msg
+		d.Hint = "Readers disagree about which of the two counts. Delete one."
+	}
+	return d
+}
+
+// other notes a file of a kind that is not managed.
+func (l *loader) other(kind string, f *file) {
+	f.used = true
+	l.set.AddUnmanaged(kind, f.Name)
+	if kind == schema.OtherKind && (f.err != nil || !utf8.Valid(f.Data)) {
+		return // nobody says that this is configuration
+	}
+	if !l.report(f) {
+		l.set.Others = append(l.set.Others, schema.Other{Kind: kind, File: f.File, Value: f.value})
+	}
+}
+
+// broken notes a resource that is there but could not be read.
+func (l *loader) broken(t *schema.Type, realm, id string) {
+	if id == "" || strings.Contains(t.ID, "{parent}") {
+		l.partial(realm, t) // its file's name does not say which one it is
+		return
+	}
+	if !t.Realm {
+		realm = ""
+	}
+	l.set.MarkBroken(schema.Key{Type: t.Name, Realm: realm, ID: id})
+}
+
+// partial notes that resources of these types may be there and were not read, where nothing says which:
+// none of the type is then taken for deleted. Without types it is all of them.
+func (l *loader) partial(realm string, types ...*schema.Type) {
+	if len(types) == 0 {
+		types = schema.Types()
+	}
+	for _, t := range types {
+		name := t.Name
+		if t.Realm && realm != "" {
+			name = realm + "/" + t.Name
+		}
+		if !slices.Contains(l.set.Partial, name) {
+			l.set.Partial = append(l.set.Partial, name)
+		}
+	}
+	slices.Sort(l.set.Partial)
+}
+
+// put adds a resource; a second one of the same key is a finding.
+func (l *loader) put(r *schema.Resource) {
+	if old := l.set.Add(r); old != nil {
+		l.add(schema.Duplicate(old, r))
+	}
+}
+
+// noObject is the finding about a file that should hold a resource and does not.
+func (l *loader) noObject(f *file, pos schema.Pos, what string) {
+	l.add(schema.Diagnostic{
+		Code: "file-unreadable", Severity: schema.Error, Pos: pos,
+		Message: fmt.Sprintf("%s is no resource: %s", path.Base(f.Name), what),
+		Hint:    "Export it again, or delete it.",
+	})
+}
