@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -13,30 +12,26 @@ import (
 type Options struct {
 	// Target, if any, selects what is compared; Exclude leaves out of that.
 	Target, Exclude []schema.Glob
-	// HashKey keys the hashes that stand for secrets; one is drawn at random when it is empty.
-	HashKey []byte
+	// HashKey gives the key of the hashes that stand for secrets. It is asked only when there is one to
+	// show. Without it, or when it fails, a key is drawn at random.
+	HashKey func() ([]byte, error)
 	// Tenant says that live is a tenant and want a repository: what the product itself put on the tenant
 	// (default scripts, its own services), and ESVs where the repository keeps none, are then no change
 	// for being absent from the repository.
 	Tenant bool
+	// WantTenant says the same with the sides changed.
+	WantTenant bool
 }
 
 // Compare finds the changes that turn live into want, sorted by key. Resources that either side could
 // not read are left out, and so are types that live could only read in part.
 func Compare(live, want *schema.Set, o Options) ([]Change, error) {
-	h := hasher{key: o.HashKey}
-	if len(h.key) == 0 {
-		h.key = make([]byte, 32)
-		_, _ = rand.Read(h.key) // never fails, as its documentation says
-	}
-	esvTypes := map[string]bool{}
-	for _, r := range want.All() {
-		esvTypes[r.Type] = true
-	}
+	h := newHasher(o.HashKey)
+	inLive, inWant := live.CountByType(), want.CountByType()
 	var changes []Change
 	for _, k := range keys(live, want) {
 		l, w := get(live, k), get(want, k)
-		if !inScope(live, want, k) || !o.selects(cmp.Or(w, l)) || w == nil && o.productOwn(l, esvTypes) {
+		if !inScope(live, want, k) || !o.selects(cmp.Or(w, l)) || w == nil && o.Tenant && productOwn(l, inWant) || l == nil && o.WantTenant && productOwn(w, inLive) {
 			continue
 		}
 		c, err := h.compare(l, w)
@@ -83,7 +78,7 @@ func inScope(live, want *schema.Set, k schema.Key) bool {
 		if s.Realms != nil && k.Realm != "" && !slices.Contains(s.Realms, k.Realm) {
 			return false
 		}
-		if s.IsBroken(k) {
+		if s.IsBroken(k) || s.IsIgnored(k) {
 			return false
 		}
 		if slices.Contains(s.Partial, k.Type) || slices.Contains(s.Partial, k.Realm+"/"+k.Type) {
@@ -93,13 +88,11 @@ func inScope(live, want *schema.Set, k schema.Key) bool {
 	return true
 }
 
-// productOwn says whether a resource that only the tenant has is no business of the repository's.
-func (o Options) productOwn(live *schema.Resource, inWant map[string]bool) bool {
-	if !o.Tenant {
-		return false
-	}
-	t, ok := schema.TypeOf(live.Type)
-	return ok && (t.IsProtected(live) || t.Class == schema.PerEnvironment && !inWant[live.Type])
+// productOwn says whether a resource that only the tenant has is no business of the other side's, which has
+// that many of each type.
+func productOwn(r *schema.Resource, other map[string]int) bool {
+	t, ok := schema.TypeOf(r.Type)
+	return ok && (t.IsProtected(r) || t.Class == schema.PerEnvironment && other[r.Type] == 0)
 }
 
 func (o Options) selects(r *schema.Resource) bool {

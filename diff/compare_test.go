@@ -72,6 +72,8 @@ func render(changes []diff.Change) string {
 	return b.String()
 }
 
+func testKey() ([]byte, error) { return []byte("test"), nil }
+
 func TestCompare(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -93,7 +95,7 @@ func TestCompare(t *testing.T) {
 				return nil
 			}
 			live, want := readSet(t, part("live").Data), readSet(t, part("want").Data)
-			changes, err := diff.Compare(live, want, diff.Options{HashKey: []byte("test")})
+			changes, err := diff.Compare(live, want, diff.Options{HashKey: testKey})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +174,7 @@ func TestNothingSecret(t *testing.T) {
 {"type":"secret","id":"esv-s","body":{"valueBase64":%q,"encoding":"generic"}}
 `, password, crypto, password))
 	}
-	changes, err := diff.Compare(set("hunter2-old", "cipher-old"), set("hunter2-new", "cipher-new"), diff.Options{HashKey: []byte("k")})
+	changes, err := diff.Compare(set("hunter2-old", "cipher-old"), set("hunter2-new", "cipher-new"), diff.Options{HashKey: testKey})
 	if err != nil {
 		t.Fatal(err)
 	}

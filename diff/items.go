@@ -8,6 +8,7 @@ import (
 
 	udiff "github.com/rogpeppe/go-internal/diff"
 
+	"github.com/lockstep-gitops/lockstep/placeholders"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -300,9 +301,12 @@ func show(v any) string {
 			return x
 		}
 		return clip(strings.ReplaceAll(x, "\n", "⏎"), 70)
-	default:
-		return clip(string(schema.CompactJSON(v)), 70)
+	case map[string]any:
+		if wrapper, value, ok := placeholders.Wrapper(x); ok {
+			return clip(value, 60) + " (" + strings.TrimPrefix(wrapper, "$") + ")"
+		}
 	}
+	return clip(string(schema.CompactJSON(v)), 70)
 }
 
 func clip(s string, n int) string {
@@ -312,9 +316,13 @@ func clip(s string, n int) string {
 	return s
 }
 
-// Unified gives the hunks of a unified diff of two texts, without the file header.
+// Unified gives the hunks of a unified diff of two texts, without the file header. Where both or neither
+// end with a newline, that is not spoken of.
 func Unified(before, after string) []string {
-	text := string(udiff.Diff("before", []byte(endLine(before)), "after", []byte(endLine(after))))
+	if strings.HasSuffix(before, "\n") == strings.HasSuffix(after, "\n") {
+		before, after = endLine(before), endLine(after)
+	}
+	text := string(udiff.Diff("before", []byte(before), "after", []byte(after)))
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if len(lines) < 3 {
 		return nil
@@ -322,7 +330,7 @@ func Unified(before, after string) []string {
 	return lines[3:]
 }
 
-// endLine ends a text with a newline, so that a missing one at the end is not a difference in itself.
+// endLine ends a text with a newline.
 func endLine(s string) string {
 	if s == "" || strings.HasSuffix(s, "\n") {
 		return s

@@ -56,6 +56,12 @@ func (g graph) config(id string) map[string]any {
 	return m
 }
 
+// blank says that the journey names the page, but not what is on it.
+func (g graph) blank(page string) bool {
+	_, named := g.nodes[page]
+	return named && g.config(page) == nil
+}
+
 func (g graph) connections(id string) map[string]any {
 	v, _ := schema.Lookup(g.body, schema.Pointer("nodes", id, "connections"))
 	m, _ := v.(map[string]any)
@@ -75,6 +81,8 @@ func journeyItems(t *schema.Type, c *Change, before, after map[string]any, n nam
 		switch {
 		case inB && inA:
 			items = append(items, nodeItems(t, id, b, a, links)...)
+		case inA && b.blank(refA.Page), inB && a.blank(refB.Page):
+			// Whether the other side has it can't be known; that the page's settings are missing is said.
 		case inA:
 			if old, ok := renewed[id]; ok {
 				items = append(items, Item{Kind: "~", Subject: a.name(id), Detail: "re-created under a new id", Pointer: refA.Pointer})
@@ -161,7 +169,7 @@ func nodeItems(t *schema.Type, id string, b, a graph, links linkNames) []Item {
 	items = append(items, rewired(id, id, b, a)...)
 	cb, ca := b.config(id), a.config(id)
 	if cb == nil && ca != nil || cb != nil && ca == nil {
-		items = append(items, Item{Kind: "~", Subject: name, Detail: presence(ca != nil), Pointer: schema.Pointer("nodeConfigs", id)})
+		items = append(items, Item{Kind: "~", Subject: name, Detail: presence(cb, ca), Pointer: schema.Pointer("nodeConfigs", id)})
 		return items
 	}
 	d := differ{typ: t, links: links}
@@ -180,11 +188,15 @@ func nodeItems(t *schema.Type, id string, b, a graph, links linkNames) []Item {
 	return items
 }
 
-func presence(there bool) string {
-	if there {
-		return "its settings are there now"
+func presence(before, after map[string]any) string {
+	config, what := after, "its settings are there now"
+	if after == nil {
+		config, what = before, "its settings are gone"
 	}
-	return "its settings are gone"
+	if n := len(children(config)); n > 0 {
+		what += fmt.Sprintf(", with the %d %s on it", n, plural(n, "node", "nodes"))
+	}
+	return what
 }
 
 func sign(i Item) string {

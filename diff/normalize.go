@@ -2,12 +2,14 @@ package diff
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -167,10 +169,23 @@ func equal(a, b any) bool {
 }
 
 // A hasher turns secret values into keyed hashes.
-type hasher struct{ key []byte }
+type hasher struct{ key func() []byte }
+
+func newHasher(given func() ([]byte, error)) hasher {
+	return hasher{sync.OnceValue(func() []byte {
+		if given != nil {
+			if key, err := given(); err == nil && len(key) > 0 {
+				return key
+			}
+		}
+		key := make([]byte, 32)
+		_, _ = rand.Read(key) // never fails, as its documentation says
+		return key
+	})}
+}
 
 func (h hasher) hash(v any) string {
-	m := hmac.New(sha256.New, h.key)
+	m := hmac.New(sha256.New, h.key())
 	m.Write(schema.CompactJSON(v))
 	return "secret " + hex.EncodeToString(m.Sum(nil))[:8] + "…"
 }

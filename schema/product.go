@@ -41,6 +41,18 @@ func isProductDefault(k Key) bool {
 	return ok
 }
 
+// ProductDefault returns a resource that the product brings, as far as it is known: without its text.
+func ProductDefault(k Key) (*Resource, bool) {
+	if !isProductDefault(k) {
+		return nil, false
+	}
+	s := productScripts()[k.ID]
+	return &Resource{Key: k, Body: map[string]any{
+		"_id": s.ID, "name": s.Name, "context": s.Context, "language": "JAVASCRIPT", "default": true, "evaluatorVersion": "1.0",
+		"description": "Comes with the product", "script": "// The product's own script; its text is not kept here.\n",
+	}}, true
+}
+
 func isProductLibrary(name string) bool {
 	for _, s := range productScripts() {
 		if s.Name == name && s.Context == "LIBRARY" {

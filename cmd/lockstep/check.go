@@ -288,7 +288,11 @@ func driftText(c diff.Change) string {
 	}
 	var parts []string
 	for _, i := range c.Items {
-		if s := strings.TrimSpace(i.Subject + " " + i.Detail); len(parts) < 3 {
+		s := strings.TrimSpace(i.Subject + " " + i.Detail)
+		if i.Kind == "+" || i.Kind == "-" {
+			s = i.Kind + " " + s // a value alone doesn't say whether it came or went
+		}
+		if len(parts) < 3 {
 			parts = append(parts, s)
 		}
 	}

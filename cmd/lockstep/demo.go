@@ -88,7 +88,8 @@ func runDemo(ctx context.Context, a *app, dir string) (err error) {
 	fmt.Fprintf(a.stdout, "\n%s\n%s\n", s.style.Bold("The end, in "+took(a.now().Sub(start))+"."), strings.Join([]string{
 		"  The report          " + file,
 		"  The repository      " + s.repo,
-		"  Play on             cd " + s.repo + ", run lockstep sandbox --state ../sandbox in another window",
+		"  Play on             cd " + s.repo,
+		"                      lockstep sandbox --state ../sandbox    in another window",
 	}, "\n"))
 	return nil
 }
@@ -296,7 +297,8 @@ func (s *story) play(n int, sc scene) error {
 		}
 	}
 	w := s.a.stdout
-	fmt.Fprintf(w, "\n%s\n", s.style.Bold(fmt.Sprintf("── %d · %s %s", n, sc.heading, strings.Repeat("─", max(3, min(s.width, 100)-len([]rune(sc.heading))-8)))))
+	head := fmt.Sprintf("── %d · %s ", n, sc.heading)
+	fmt.Fprintf(w, "\n%s\n", s.style.Bold(head+strings.Repeat("─", max(3, min(s.width, 100)-len([]rune(head))))))
 	fmt.Fprintf(w, "%s\n\n%s\n\n", wrapText(sc.text, min(s.width, 100)), s.style.Dim("$ lockstep "+strings.Join(sc.args, " ")))
 	var out bytes.Buffer
 	sub := *s.a

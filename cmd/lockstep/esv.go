@@ -259,11 +259,7 @@ func runESVDiff(ctx context.Context, a *app, o esvOptions) error {
 	if err := a.resolveAll(ctx, p, e, want); err != nil {
 		return err
 	}
-	key, err := hashKey(p)
-	if err != nil {
-		return err
-	}
-	changes, err := diff.Compare(live, want, diff.Options{HashKey: key})
+	changes, err := diff.Compare(live, want, diff.Options{HashKey: hashKey(p)})
 	if err != nil {
 		return err
 	}

@@ -78,13 +78,13 @@ func runPrePush(ctx context.Context, a *app, failOnName string) error {
 		}
 		bad := diags.AtLeast(failOn)
 		if len(bad) == 0 {
-			a.note("lockstep: %s: %d resources, nothing new to report", strings.TrimPrefix(u.LocalRef, "refs/heads/"), n)
+			a.note("lockstep: %s: %d resources, nothing new to report", strings.TrimPrefix(u.RemoteRef, "refs/heads/"), n)
 			continue
 		}
 		if err := a.printFindings(bad, n); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stderr, "\nThe push of %s was stopped. Mend it and push again; git push --no-verify goes past this check.\n", strings.TrimPrefix(u.LocalRef, "refs/heads/"))
+		fmt.Fprintf(a.stderr, "\nThe push of %s was stopped. Mend it and push again; git push --no-verify goes past this check.\n", strings.TrimPrefix(u.RemoteRef, "refs/heads/"))
 		worst = said(exitFindings)
 	}
 	return worst

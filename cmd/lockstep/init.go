@@ -15,6 +15,7 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/examples"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -111,8 +112,9 @@ func (a *app) countFound(root, sub string, layout repo.Layout) error {
 		}
 	}
 	fmt.Fprintf(a.stdout, ":\n  %s\n", strings.Join(parts, ", "))
-	for _, u := range set.Unmanaged {
-		fmt.Fprintf(a.stdout, "  not managed yet: %d files of %s\n", len(u.Files), u.Type)
+	fmt.Fprintln(a.stdout)
+	if err := report.Unmanaged(a.stdout, set.Unmanaged, a.options()); err != nil {
+		return err
 	}
 	if n := diags.Count(schema.Error); n > 0 {
 		fmt.Fprintf(a.stdout, "  %d %s could not be read: lockstep validate\n", n, plural(n, "file", "files"))

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lockstep-gitops/lockstep/engine/repo"
@@ -55,9 +57,9 @@ func TestScripts(t *testing.T) {
 		Setup:               h.setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": cmdCode, "fixture": cmdFixture, "commit": cmdCommit, "sandbox": h.cmdSandbox, "clock": cmdClock,
+			"code": cmdCode, "fixture": cmdFixture, "copy-tree": cmdCopyTree, "commit": cmdCommit, "sandbox": h.cmdSandbox, "clock": cmdClock,
 			"tenant-edit": cmdTenantEdit, "tenant-fault": cmdTenantFault, "writes": cmdWrites, "tenant-lock": cmdTenantLock,
-			"jsonget": cmdJSONGet, "jsonkeys": cmdJSONKeys, "jsonset": cmdJSONSet, "replace": cmdReplace,
+			"jsonget": cmdJSONGet, "jsonkeys": cmdJSONKeys, "jsonset": cmdJSONSet, "replace": cmdReplace, "masked": cmdMasked, "latest-run": cmdLatestRun, "other-key": cmdOtherKey,
 			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
 		},
@@ -167,6 +169,18 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("there is no fixture %s", args[0])
 	}
+	copyTree(ts, from, dir)
+}
+
+// copy-tree FROM TO copies a folder.
+func cmdCopyTree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: copy-tree FROM TO")
+	}
+	copyTree(ts, os.DirFS(ts.MkAbs(args[0])), args[1])
+}
+
+func copyTree(ts *testscript.TestScript, from fs.FS, dir string) {
 	n := 0
 	ts.Check(fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -184,7 +198,7 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 		return os.WriteFile(to, data, 0o644)
 	}))
 	if n == 0 {
-		ts.Fatalf("the fixture %s is empty", args[0])
+		ts.Fatalf("there is nothing to copy to %s", dir)
 	}
 }
 
@@ -223,7 +237,7 @@ func (h *harness) cmdSandbox(ts *testscript.TestScript, neg bool, args []string)
 	w := worldOf(ts)
 	set, err := seedOf(ts, seed)
 	ts.Check(err)
-	w.sb, _, err = startSandbox(ts.MkAbs("$WORK/.sandbox"), consecutive(0), sim.Options{Now: w.now, Key: h.key}, set)
+	w.sb, _, err = startSandbox(filepath.Join(ts.Getenv("WORK"), ".sandbox"), consecutive(0), sim.Options{Now: w.now, Key: h.key}, set)
 	ts.Check(err)
 	ts.Defer(func() {
 		h.mu.Lock()
@@ -501,6 +515,44 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
 }
 
+// latest-run sets RUN to the name of the last run of apply.
+func cmdLatestRun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: latest-run")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(".lockstep/runs"))
+	ts.Check(err)
+	if len(entries) == 0 {
+		ts.Fatalf("there is no run")
+	}
+	ts.Setenv("RUN", entries[len(entries)-1].Name())
+}
+
+// other-key FILE writes the key of some other service account.
+func cmdOtherKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: other-key FILE")
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	ts.Check(err)
+	data, err := json.Marshal(jose.JSONWebKey{Key: key})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// masked FILE REGEXP TEXT writes FILE to masked.txt, with what the expression matches (a time) replaced.
+func cmdMasked(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: masked FILE REGEXP TEXT")
+	}
+	text := ts.ReadFile(args[0])
+	out := regexp.MustCompile(args[1]).ReplaceAllString(text, args[2])
+	if out == text {
+		ts.Fatalf("%s matches nothing in:\n%s", args[1], text)
+	}
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "masked.txt"), []byte(out), 0o644))
+}
+
 // truncate FILE N keeps the first N bytes.
 func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -615,7 +667,7 @@ func cmdNowhere(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%q stands in %s", args[0], stream)
 		}
 	}
-	root := ts.MkAbs("$WORK")
+	root := ts.Getenv("WORK")
 	n := 0
 	ts.Check(filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

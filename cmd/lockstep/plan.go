@@ -159,11 +159,7 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := hashKey(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	d := diff.Options{Target: o.target, Exclude: o.exclude, HashKey: key, Tenant: true}
+	d := diff.Options{Target: o.target, Exclude: o.exclude, HashKey: hashKey(p), Tenant: true}
 	changes, err := diff.Compare(live.Set, want.Set, d)
 	if err != nil {
 		return nil, nil, err

@@ -184,7 +184,7 @@ func aheadView(x engine.Promotion) report.AheadView {
 	v := report.AheadView{Environment: x.Environment}
 	var parts []string
 	if !x.Known {
-		parts = append(parts, "its ESVs are not known")
+		parts = append(parts, "ESVs not known")
 	}
 	if n := len(x.MissingESVs); n > 0 {
 		names := make([]string, n)

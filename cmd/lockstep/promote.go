@@ -300,10 +300,10 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 	if err != nil {
 		return nil, "", err
 	}
-	text = fmt.Sprintf("%d ESVs present and loaded", len(have))
+	text = fmt.Sprintf("%d ESVs loaded", len(have))
 	if pending {
 		// The promotion restarts services itself.
-		text = fmt.Sprintf("%d ESVs present, not all loaded yet", len(have))
+		text = fmt.Sprintf("%d ESVs there", len(have))
 	}
 	if !o.ignoreEncrypted {
 		text += " · no encrypted secrets"
@@ -332,7 +332,7 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 			reviewed = append(reviewed, reviewedOf(c))
 		}
 	}
-	return reviewed, text + fmt.Sprintf(" · %s equals %s", pr.lower.Name, cmp.Or(short(plan.Source.Commit), "the plan")), nil
+	return reviewed, text + fmt.Sprintf(" · %s is %s", pr.lower.Name, cmp.Or(short(plan.Source.Commit), "the plan")), nil
 }
 
 // reviewedOf names a change in all the ways that a report may.

@@ -323,7 +323,8 @@ func (sb *sandbox) stop() error {
 func (sb *sandbox) close() error { return errors.Join(sb.save(), sb.stop()) }
 
 // sandboxDocuments turns a set into the documents of a tenant. ESV values that only a real environment knows
-// get one that says so.
+// get one that says so, and what every tenant has from the start is there, as far as the peers' clients ask
+// for it: they fail when it is not.
 func sandboxDocuments(set *schema.Set) []sim.Document {
 	seed := schema.NewSet(set.Origin)
 	for _, r := range set.All() {
@@ -333,11 +334,16 @@ func sandboxDocuments(set *schema.Set) []sim.Document {
 		}
 		seed.Add(r)
 	}
+	for _, ref := range schema.References(seed) {
+		if r, ok := schema.ProductDefault(ref.To); ok && !seed.Knows(ref.To) {
+			seed.Add(r)
+		}
+	}
 	var out []sim.Document
 	for _, d := range schema.Documents(seed) {
 		out = append(out, sim.Document{Path: d.Path, Body: schema.CompactJSON(d.Body)})
 	}
-	return out
+	return append(out, sim.Document{Path: "/openidm/config/sync", Body: json.RawMessage(`{"_id":"sync","mappings":[]}`)})
 }
 
 // sandboxValues are values that fit each expression type.

@@ -20,7 +20,7 @@ func newShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show FILE",
 		Short: "Show a saved plan or snapshot",
-		Long:  "Shows a saved plan, or what an exported snapshot or folder holds, in any output format." + exitHelp(),
+		Long:  "Shows a saved plan, or what an exported snapshot or folder holds, in any output format." + exitHelp(exitFindings),
 		Example: `  lockstep show plan.json -o markdown
   lockstep show snapshots/dev.json.gz`,
 		Args: exactArgs(1, "the file"),
@@ -75,6 +75,9 @@ func (a *app) showSet(ctx context.Context, name string) error {
 	}
 	set, err := a.load(ctx, p, name)
 	if err != nil {
+		return err
+	}
+	if err := a.unreadable(set); err != nil {
 		return err
 	}
 	counts := set.CountByType()

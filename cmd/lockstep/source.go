@@ -42,11 +42,7 @@ func (a *app) load(ctx context.Context, p *config.Project, source string) (*load
 
 // repoOptions are the project's, for reading its own configuration.
 func repoOptions(p *config.Project, origin string) repo.Options {
-	o := repo.Options{Layout: repo.Layout(p.Config.Layout), Types: p.Config.Types, Realms: p.Config.Realms, Origin: origin}
-	for _, g := range p.Config.Ignore {
-		o.Ignore = append(o.Ignore, g.String())
-	}
-	return o
+	return repo.Options{Layout: repo.Layout(p.Config.Layout), Types: p.Config.Types, Realms: p.Config.Realms, Ignore: p.Config.Ignore, Origin: origin}
 }
 
 func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
@@ -101,7 +97,7 @@ func (a *app) settle(p *config.Project, l *loaded) {
 		return
 	}
 	if l.Origin == "." {
-		l.Origin = "the work tree, changed since git " + short(l.commit)
+		l.Origin = "the work tree (changed since git " + short(l.commit) + ")"
 	}
 	l.Commit, l.commit, l.subject = "", "", ""
 }
@@ -219,8 +215,12 @@ func (a *app) esvNames(ctx context.Context, p *config.Project, e *config.Environ
 	return have, from, nil
 }
 
-// hashKey is the key of the hashes that stand for secrets, made once for a project.
-func hashKey(p *config.Project) ([]byte, error) {
+// hashKey gives the key of the hashes that stand for secrets, made once for a project.
+func hashKey(p *config.Project) func() ([]byte, error) {
+	return func() ([]byte, error) { return projectKey(p) }
+}
+
+func projectKey(p *config.Project) ([]byte, error) {
 	name := filepath.Join(stateDir(p), "hash.key")
 	key, err := os.ReadFile(name)
 	if err == nil && len(key) == 32 {
@@ -256,9 +256,5 @@ func ensureStateDir(p *config.Project) error {
 
 // compare finds the changes from one source to another.
 func (a *app) compare(p *config.Project, from, to *loaded, target, exclude globs) ([]diff.Change, error) {
-	key, err := hashKey(p)
-	if err != nil {
-		return nil, err
-	}
-	return diff.Compare(from.Set, to.Set, diff.Options{Target: target, Exclude: exclude, HashKey: key, Tenant: from.live})
+	return diff.Compare(from.Set, to.Set, diff.Options{Target: target, Exclude: exclude, HashKey: hashKey(p), Tenant: from.live, WantTenant: to.live})
 }

@@ -20,7 +20,6 @@ type runView struct {
 	live   bool // the last line may be overwritten
 	plan   *engine.Plan
 	done   []map[string]any
-	notes  []string
 }
 
 func (a *app) runView(format report.Format, plan *engine.Plan) *runView {
@@ -160,7 +159,7 @@ func (v *promotionView) event(e engine.Event) {
 		v.transient("◐ %-11s %-52s %s", e.Phase, e.Text, took(e.Elapsed))
 	case engine.PhaseDone:
 		if e.Err == nil {
-			v.line("%s %-11s %-52s %s", v.style.Good("✓"), e.Phase, e.Text, v.style.Dim(took(e.Took)))
+			v.line("%s %-11s %-52s  %s", v.style.Good("✓"), e.Phase, e.Text, v.style.Dim(took(e.Took)))
 			return
 		}
 		head, rest, _ := strings.Cut(e.Err.Error(), "\n")

@@ -265,6 +265,9 @@ func (l *loader) side(r *schema.Resource, base, name string, pos schema.Pos) *fi
 	}
 	f := l.files[where]
 	if f == nil {
+		if slices.ContainsFunc(l.diags, func(d schema.Diagnostic) bool { return d.Pos.File == where }) {
+			return nil // a link that can't be followed: that is said already
+		}
 		if near := l.nearest(where); near != "" {
 			d.Hint += "\nThere is: " + near
 		}

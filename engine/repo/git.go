@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -151,15 +152,26 @@ func (g *Git) Resolve(rev string) (string, error) {
 	return c.Hash.String(), nil
 }
 
+// revision is what git calls one, as far as it makes sense here: a name or an id, then steps back.
+var revision = regexp.MustCompile(`^([^\x00-\x20\x7f~^:?*\[\\{}-][^\x00-\x20\x7f~^:?*\[\\{}]*)((?:[~^][0-9]{0,6})*)$`)
+
 func (g *Git) commit(rev string) (*object.Commit, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	full := rev
+	m := revision.FindStringSubmatch(rev)
+	if m == nil || strings.Contains(m[1], "..") {
+		// go-git leaves out what it does not know: HEAD@{1} would be HEAD.
+		return nil, fmt.Errorf("%q names no commit here: a branch, a tag or an id does, with ~N or ^N behind it", rev)
+	}
+	base, full := m[1], rev
+	if base == "@" {
+		base = "HEAD"
+	}
 	// A branch called "fade" is that branch, not a commit whose id starts so. go-git sees that the
 	// other way round; git itself prefers the name to the short id.
-	if i := strings.IndexAny(rev+"^", "^~@:"); i > 0 && !plumbing.IsHash(rev[:i]) {
-		if h, ok := g.ref(rev[:i]); ok {
-			full = h.String() + rev[i:]
+	if !plumbing.IsHash(base) {
+		if h, ok := g.ref(base); ok {
+			full = h.String() + m[2]
 		}
 	}
 	h, err := g.repo.ResolveRevision(plumbing.Revision(full))

@@ -61,8 +61,8 @@ func (l *loader) below(name string) string {
 
 func (l *loader) add(d schema.Diagnostic) { l.diags = append(l.diags, d) }
 
-// notConfiguration are the files that live beside configuration and are none: patterns over one
-// segment of the path, matched at every depth. Names that begin with a dot are skipped as well.
+// notConfiguration are the files that live beside configuration and are none: names, at every depth,
+// with a star at one end at most. Names that begin with a dot are skipped as well.
 func notConfiguration() []string {
 	return []string{
 		"README*", "LICENSE*", "LICENCE*", "NOTICE*", "CHANGELOG*", "CONTRIBUTING*", "CODEOWNERS", "SECURITY*",
@@ -76,7 +76,9 @@ func isConfiguration(name string, skip []string) bool {
 		return false
 	}
 	for _, p := range skip {
-		if ok, err := path.Match(p, name); ok && err == nil {
+		before, isPrefix := strings.CutSuffix(p, "*")
+		after, isSuffix := strings.CutPrefix(p, "*")
+		if p == name || isPrefix && strings.HasPrefix(name, before) || isSuffix && strings.HasSuffix(name, after) {
 			return false
 		}
 	}
@@ -88,16 +90,12 @@ const maxDepth = 40
 
 // list finds the files below dir that may be configuration.
 func (l *loader) list(dir string) {
-	info, err := fs.Stat(l.fsys, dir)
-	if err != nil {
-		l.unreadable(dir, err)
-		return
-	}
-	l.walk(dir, []fs.FileInfo{info}, notConfiguration())
+	l.walk(dir, nil, notConfiguration())
 	slices.Sort(l.names)
 }
 
-func (l *loader) walk(dir string, above []fs.FileInfo, skip []string) {
+func (l *loader) walk(dir string, above []string, skip []string) {
+	above = append(above[:len(above):len(above)], dir)
 	entries, err := fs.ReadDir(l.fsys, dir)
 	if err != nil {
 		l.unreadable(dir, err)
@@ -110,9 +108,9 @@ func (l *loader) walk(dir string, above []fs.FileInfo, skip []string) {
 		}
 		name := path.Join(dir, e.Name())
 		mode := e.Type()
-		var info fs.FileInfo
-		if mode&fs.ModeSymlink != 0 || e.IsDir() {
-			if info, err = fs.Stat(l.fsys, name); err != nil {
+		var target fs.FileInfo
+		if mode&fs.ModeSymlink != 0 {
+			if target, err = fs.Stat(l.fsys, name); err != nil {
 				l.badLink(name, err)
 				if isJSON(name) {
 					// It is still there: what its name says is broken, not gone.
@@ -121,21 +119,28 @@ func (l *loader) walk(dir string, above []fs.FileInfo, skip []string) {
 				}
 				continue
 			}
-			mode = info.Mode().Type()
+			mode = target.Mode().Type()
 		}
 		switch {
 		case mode.IsDir():
-			if len(above) > maxDepth || e.Type()&fs.ModeSymlink != 0 && slices.ContainsFunc(above, func(up fs.FileInfo) bool { return sameDir(up, info) }) {
+			if len(above) > maxDepth || target != nil && l.isAbove(above, target) {
 				l.badLink(name, errors.New("it leads back into a folder it stands in"))
 				continue
 			}
-			l.walk(name, append(above[:len(above):len(above)], info), skip)
+			l.walk(name, above, skip)
 		case mode.IsRegular():
 			l.names = append(l.names, name)
 		default:
 			l.unreadable(name, errors.New("it is neither a file nor a folder"))
 		}
 	}
+}
+
+func (l *loader) isAbove(above []string, target fs.FileInfo) bool {
+	return slices.ContainsFunc(above, func(dir string) bool {
+		info, err := fs.Stat(l.fsys, dir)
+		return err == nil && sameDir(info, target)
+	})
 }
 
 // sameDir compares directories of the disk by identity, those of a commit by the id of their tree.

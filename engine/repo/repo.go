@@ -32,8 +32,8 @@ type Options struct {
 	Layout Layout   // "" means: look
 	Types  []string // nil means every managed type
 	Realms []string // nil means all
-	Ignore []string // globs over realm/type/id and realm/type/name
-	Origin string   // for messages; the path when empty
+	Ignore []schema.Glob
+	Origin string // for messages; the path when empty
 }
 
 // The largest files that are read: one of a tree, and one that holds everything.
@@ -98,11 +98,6 @@ func Load(fsys fs.FS, root string, o Options) (*schema.Set, schema.Diagnostics, 
 	root = path.Clean(firstOf(root, "."))
 	if !fs.ValidPath(root) {
 		return nil, nil, fmt.Errorf("read configuration: %q is no path inside %s", root, firstOf(o.Origin, "the tree"))
-	}
-	for _, g := range o.Ignore {
-		if _, err := path.Match(g, ""); err != nil {
-			return nil, nil, fmt.Errorf("ignore pattern %q: %w (it is a glob over realm/type/id, such as alpha/script/test-*)", g, err)
-		}
 	}
 	for _, name := range o.Types {
 		if _, ok := schema.TypeOf(name); !ok {
@@ -202,12 +197,12 @@ func (l *loader) finish() *schema.Set {
 	set.Origin, set.Layout, set.Types, set.Realms = l.o.Origin, string(l.layout), l.o.Types, l.o.Realms
 	gone := map[schema.Key]bool{}
 	set = set.Filter(func(r *schema.Resource) bool {
-		ignored := l.ignores(r)
-		if ignored {
+		keep := !l.ignores(r) && (len(l.o.Types) == 0 || slices.Contains(l.o.Types, r.Type)) &&
+			(len(l.o.Realms) == 0 || r.Realm == "" || slices.Contains(l.o.Realms, r.Realm))
+		if !keep {
+			// What was not asked for is there all the same: nothing that refers to it dangles.
 			set.MarkIgnored(r.Key)
 		}
-		keep := !ignored && (len(l.o.Types) == 0 || slices.Contains(l.o.Types, r.Type)) &&
-			(len(l.o.Realms) == 0 || r.Realm == "" || slices.Contains(l.o.Realms, r.Realm))
 		gone[r.Key] = gone[r.Key] || !keep
 		return keep
 	})
@@ -215,20 +210,8 @@ func (l *loader) finish() *schema.Set {
 	return set
 }
 
-// ignores says whether a glob names the resource. An id may hold slashes (email/smtpTransports/x): a
-// star stands for all of it.
 func (l *loader) ignores(r *schema.Resource) bool {
-	prefix := schema.Key{Type: r.Type, Realm: r.Realm}.String()
-	for _, g := range l.o.Ignore {
-		for _, id := range []string{r.ID, r.Name()} {
-			for _, s := range []string{id, strings.ReplaceAll(id, "/", "\x00")} {
-				if ok, err := path.Match(g, prefix+s); ok && err == nil {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.o.Ignore, func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) })
 }
 
 func firstOf(a, b string) string {

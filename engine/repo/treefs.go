@@ -91,7 +91,6 @@ func (t *treeFS) find(name string, follow bool) (treeEntry, error) {
 		return here, nil
 	}
 	rest := strings.Split(name, "/")
-	var above []treeEntry // from the root to here's parent
 	var at []string
 	for hops := 0; len(rest) > 0; {
 		if here.mode != filemode.Dir {
@@ -106,7 +105,7 @@ func (t *treeFS) find(name string, follow bool) (treeEntry, error) {
 			return treeEntry{}, fs.ErrNotExist
 		}
 		if e.mode != filemode.Symlink || len(rest) == 1 && !follow {
-			above, here, at, rest = append(above, here), e, append(at, e.name), rest[1:]
+			here, at, rest = e, append(at, e.name), rest[1:]
 			continue
 		}
 		if hops++; hops > maxHops {
@@ -124,7 +123,7 @@ func (t *treeFS) find(name string, follow bool) (treeEntry, error) {
 		if whole == "." {
 			rest = rest[1:]
 		}
-		above, at, here = nil, nil, treeEntry{name: ".", mode: filemode.Dir, hash: t.root}
+		at, here = nil, treeEntry{name: ".", mode: filemode.Dir, hash: t.root}
 	}
 	return here, nil
 }

@@ -354,7 +354,7 @@ func (m *mdPage) changes(r *Report) {
 func mdChange(c ChangeView) string {
 	var b strings.Builder
 	p := &printer{w: &b, o: Options{All: true}}
-	p.items(c.Items)
+	p.items(c)
 	head := "<b>" + htmlInline(c.Label()) + "</b> " + did(c.Action)
 	if c.Restart {
 		head += " · needs a restart"

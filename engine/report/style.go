@@ -104,22 +104,6 @@ func pad(s string, n int) string {
 	return s + strings.Repeat(" ", n-have)
 }
 
-// clip cuts to n columns.
-func clip(s string, n int) string {
-	if width(s) <= n {
-		return s
-	}
-	var b strings.Builder
-	at := 0
-	for _, r := range s {
-		if at += runeWidth(r); at > n-1 {
-			break
-		}
-		b.WriteRune(r)
-	}
-	return b.String() + "…"
-}
-
 // wrap breaks text between words into lines of at most n columns; the lines after the first are
 // indented. A word that is longer stays whole: it may be a path. n = 0 breaks nothing.
 func wrap(text, indent string, n int) string {

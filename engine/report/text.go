@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 // columns that the text views are laid out for, when no terminal says otherwise
@@ -109,7 +110,7 @@ func (p *printer) changes(cs []ChangeView) {
 	for _, c := range cs {
 		name := clean(c.Label())
 		p.sides(p.o.Style.bold(name), name, p.action(c.Action), p.columns()-21)
-		p.items(c.Items)
+		p.items(c)
 		if c.Restart {
 			restarts++
 		}
@@ -123,9 +124,16 @@ func (p *printer) changes(cs []ChangeView) {
 	p.line(last)
 }
 
+// oneText says that a resource of the type has one text, so that nobody need be told which one changed.
+func oneText(typ string) bool {
+	t, ok := schema.TypeOf(typ)
+	return ok && len(t.Text) == 1
+}
+
 // items writes a change's lines, the names in a column of their own; what is of no consequence in one
 // line each.
-func (p *printer) items(items []diff.Item) {
+func (p *printer) items(c ChangeView) {
+	items, lone := c.Items, len(c.Items) == 1 && oneText(c.Type)
 	column := 0
 	for _, i := range items {
 		if w := width(clean(i.Subject)); i.Detail != "" && w <= 30 && !p.folded(i) {
@@ -136,7 +144,7 @@ func (p *printer) items(items []diff.Item) {
 		if p.folded(i) {
 			continue
 		}
-		if len(items) == 1 && len(i.Text) > 0 && i.Detail == "" { // the text says it all
+		if lone && len(i.Text) > 0 && i.Detail == "" { // the text says it all
 			i.Subject = ""
 		}
 		p.item(i, column)
