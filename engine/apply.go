@@ -47,17 +47,28 @@ type Moved struct {
 type StaleError struct {
 	Moved   []Moved
 	Written int
+	// Undo: it was noticed by a rollback, and Written counts the steps that were undone.
+	Undo bool
 }
 
 func (e *StaleError) Error() string {
 	var b strings.Builder
-	b.WriteString("the plan is stale: the tenant has changed since it was made\n")
+	if e.Undo {
+		b.WriteString("the run can't be undone: the tenant has changed since\n")
+	} else {
+		b.WriteString("the plan is stale: the tenant has changed since it was made\n")
+	}
 	for _, m := range e.Moved {
 		fmt.Fprintf(&b, "  %s  %s\n", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: cmpOr(m.Name, m.Key.ID)}, m.Why)
 	}
-	if e.Written == 0 {
+	switch {
+	case e.Undo && e.Written == 0:
+		b.WriteString("Nothing was put back. Plan from the commit that the tenant should match, and review it")
+	case e.Undo:
+		fmt.Fprintf(&b, "%d steps were undone before. Plan from the commit that the tenant should match, and review it", e.Written)
+	case e.Written == 0:
 		b.WriteString("Nothing was written. Make a new plan and review it")
-	} else {
+	default:
 		fmt.Fprintf(&b, "%d steps were done before. Make a new plan for the rest and review it", e.Written)
 	}
 	return b.String()
@@ -92,6 +103,15 @@ func (p *Plan) Apply(ctx context.Context, t Target, j *Journal, o ApplyOptions) 
 	}
 	if first := j.Records[0]; first.Plan != p.Digest {
 		return fmt.Errorf("run %s belongs to another plan", j.Run())
+	}
+	if _, undo := j.Last("rolling back"); undo {
+		if _, undone := j.Last("rolled back"); undone {
+			return fmt.Errorf("run %s was rolled back; make a new plan", j.Run())
+		}
+		return fmt.Errorf("run %s is half rolled back; finish that first: lockstep rollback %s", j.Run(), j.Run())
+	}
+	if _, done := j.Last("done"); done {
+		return nil
 	}
 	if err := r.checkStale(ctx); err != nil {
 		return err
@@ -281,7 +301,11 @@ func (r *run) checkResolves(ctx context.Context) error {
 			continue
 		}
 		if _, err := r.body(ctx, s); err != nil {
-			return fmt.Errorf("step %d, %s: %w. Nothing was written", s.Number, s.what(), err)
+			nothing := "Nothing was written"
+			if n := r.j.Done(); n > 0 {
+				nothing = fmt.Sprintf("Nothing was written beyond the %d steps that were done before", n)
+			}
+			return fmt.Errorf("step %d, %s: %w. %s", s.Number, s.what(), err, nothing)
 		}
 	}
 	return nil
@@ -326,46 +350,84 @@ func (r *run) step(ctx context.Context, s Step) (StepDone, error) {
 			return StepDone{}, err
 		}
 	}
+	kept, _, _, err := r.j.Kept(s.Number)
+	if err != nil {
+		return StepDone{}, err
+	}
 	if s.Action == diff.Delete {
-		if live != nil {
-			if err := r.target.Delete(ctx, live); err != nil {
+		// What was kept knows all the parts of it, also those that a try which was cut off left behind.
+		if kept != nil {
+			if err := r.target.Delete(ctx, kept); err != nil {
 				return StepDone{}, err
 			}
 		}
 		return StepDone{Outcome: "deleted"}, r.did(s, "deleted", nil)
 	}
-	return r.put(ctx, s, live)
+	return r.put(ctx, s, live, kept)
 }
 
-func (r *run) put(ctx context.Context, s Step, live *schema.Resource) (StepDone, error) {
+func (r *run) put(ctx context.Context, s Step, live, kept *schema.Resource) (StepDone, error) {
 	body, err := r.body(ctx, s)
 	if err != nil {
 		return StepDone{}, err
 	}
 	want := &schema.Resource{Key: s.Key, Body: body}
-	got, err := r.target.Put(ctx, want, live)
+	got, err := r.target.Put(ctx, want, withLeftovers(want, live, kept))
 	if err != nil {
 		return StepDone{}, err
 	}
 	done := StepDone{Outcome: "updated"}
-	if live == nil {
+	if kept == nil {
 		done.Outcome = "created"
 	}
 	done.Changed = unasked(want, got)
 	return done, r.did(s, done.Outcome, got)
 }
 
+// withLeftovers adds to a live journey the nodes of another state of it that neither it nor the wanted one
+// has: a write that was cut off may have left them on the tenant, where nothing refers to them any more, and
+// who writes the journey removes what it no longer needs.
+func withLeftovers(want, live, other *schema.Resource) *schema.Resource {
+	t, _ := schema.TypeOf(want.Type)
+	if !t.Journey || live == nil || other == nil {
+		return live
+	}
+	body := schema.CloneObject(live.Body)
+	added := false
+	for _, member := range []string{"nodes", "nodeConfigs"} {
+		had, _ := body[member].(map[string]any)
+		wanted, _ := want.Body[member].(map[string]any)
+		extra, _ := other.Body[member].(map[string]any)
+		for id, v := range extra {
+			if had == nil || had[id] != nil || wanted[id] != nil {
+				continue
+			}
+			had[id], added = v, true
+		}
+	}
+	if !added {
+		return live
+	}
+	return &schema.Resource{Key: live.Key, Body: body, Rev: live.Rev}
+}
+
 // alreadyDone recognises a write that reached the tenant although the run was cut off before it knew.
 func (r *run) alreadyDone(s Step, live *schema.Resource) (StepDone, bool) {
 	if s.Action == diff.Delete {
-		return StepDone{Outcome: "already done"}, live == nil
+		return StepDone{}, false // parts of it may be left
 	}
 	// A secret's value can't be compared; writing it again makes no second version of the same value.
 	t, _ := schema.TypeOf(s.Key.Type)
 	if live == nil || t.Class == schema.PerEnvironment {
 		return StepDone{}, false
 	}
-	return StepDone{Outcome: "already done"}, diff.Digest(live) == s.Want
+	if diff.Digest(live) != s.Want {
+		return StepDone{}, false
+	}
+	if kept, _, _, err := r.j.Kept(s.Number); err != nil || t.Journey && withLeftovers(live, live, kept) != live {
+		return StepDone{}, false // nodes that it no longer has may be left
+	}
+	return StepDone{Outcome: "already done"}, true
 }
 
 func (r *run) did(s Step, outcome string, now *schema.Resource) error {

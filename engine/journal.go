@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 
 // A Record is one line of a journal.
 type Record struct {
-	What    string     `json:"what"` // begin, will, did, fail, done; a promotion's phases
+	What    string     `json:"what"` // begin, will, did, fail, done; rolling back, will undo, undid, rolled back; a promotion's phases
 	Time    time.Time  `json:"time"`
 	Plan    string     `json:"plan,omitempty"`
 	Tenant  string     `json:"tenant,omitempty"`
@@ -28,6 +29,9 @@ type Record struct {
 	Outcome string     `json:"outcome,omitempty"`
 	ID      string     `json:"id,omitempty"` // a promotion's id
 	Error   string     `json:"error,omitempty"`
+	// Of a promotion: what was reviewed, and what the tenant said when it stopped.
+	Reviewed []Reviewed       `json:"reviewed,omitempty"`
+	Status   *PromotionStatus `json:"status,omitempty"`
 }
 
 // A LockedError says that another process holds what is needed: another run on this machine, or another
@@ -42,9 +46,18 @@ func (e *LockedError) Error() string { return e.What }
 type Journal struct {
 	Dir     string // the run's folder; its base name is the run's id
 	Records []Record
-	file    *os.File
+	file    journalFile
+	whole   int64 // bytes of the whole lines
 	lock    *flock.Flock
 	now     func() time.Time
+}
+
+// journalFile is what a journal needs of an *os.File: tests let it fail.
+type journalFile interface {
+	io.WriteSeeker
+	Truncate(size int64) error
+	Sync() error
+	Close() error
 }
 
 // Run is the run's id: the name of its folder.
@@ -83,7 +96,7 @@ func OpenJournal(dir string, now func() time.Time) (_ *Journal, err error) {
 	if _, err := f.Seek(whole, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), f.Close())
 	}
-	return &Journal{Dir: dir, Records: records, file: f, lock: lock, now: now}, nil
+	return &Journal{Dir: dir, Records: records, file: f, whole: whole, lock: lock, now: now}, nil
 }
 
 // ReadJournal reads a journal without locking it, for lists of runs.
@@ -108,9 +121,12 @@ func readRecords(name string) ([]Record, int64, error) {
 		line, rest, ended := bytes.Cut(data, []byte("\n"))
 		var r Record
 		err := json.Unmarshal(line, &r)
+		if err == nil && r.What == "" {
+			err = errors.New("it says nothing")
+		}
 		if !ended || err != nil {
-			if len(bytes.TrimSpace(rest)) > 0 {
-				return nil, 0, fmt.Errorf("read journal: %s: line %d is damaged", name, len(records)+1)
+			if len(rest) > 0 {
+				return nil, 0, fmt.Errorf("read journal: %s:%d: the line is damaged (%w), and what comes after it can't be trusted. Look at the tenant, move the run's folder away and make a new plan; the bodies from before each write are in its folder bodies", name, len(records)+1, err)
 			}
 			break
 		}
@@ -121,19 +137,23 @@ func readRecords(name string) ([]Record, int64, error) {
 	return records, whole, nil
 }
 
-// Append writes one record and waits until it is on the disk.
+// Append writes one record and waits until it is on the disk. A line that could be written only in part,
+// on a full disk, is taken back: a later one behind it would make the journal unreadable.
 func (j *Journal) Append(r Record) error {
 	r.Time = j.now().UTC().Truncate(time.Millisecond)
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("write journal: %w", err)
+	_, err = j.file.Write(append(line, '\n'))
+	if err == nil {
+		err = j.file.Sync()
 	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("write journal: %w", err)
+	if err != nil {
+		_, serr := j.file.Seek(j.whole, io.SeekStart)
+		return fmt.Errorf("write journal: %w", errors.Join(err, j.file.Truncate(j.whole), serr))
 	}
+	j.whole += int64(len(line)) + 1
 	j.Records = append(j.Records, r)
 	return nil
 }
@@ -163,15 +183,30 @@ type keptBody struct {
 	Body     json.RawMessage `json:"body,omitempty"`
 }
 
-func (j *Journal) bodyFile(step int) string {
+// bodyFile is where a step's body is kept. The first is the one from before the step, which a rollback puts
+// back; others are what a second try, or the rollback, found.
+func (j *Journal) bodyFile(step, n int) string {
+	if n > 1 {
+		return filepath.Join(j.Dir, "bodies", fmt.Sprintf("%04d-%d.json", step, n))
+	}
 	return filepath.Join(j.Dir, "bodies", fmt.Sprintf("%04d.json", step))
 }
 
-// Keep stores what a step is about to overwrite or delete. What was kept first stays: on a second try the
-// tenant may hold a half-written body.
+// Keep stores what a step is about to overwrite or delete. What was kept first stays. What a second try finds
+// is kept beside it: a half-written body, or one that somebody wrote in between.
 func (j *Journal) Keep(step int, k schema.Key, r *schema.Resource) error {
-	if _, err := os.Stat(j.bodyFile(step)); err == nil {
-		return nil
+	n := 1
+	for ; ; n++ {
+		old, _, ok, err := j.kept(step, n)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if r == nil || old != nil && bytes.Equal(schema.CompactJSON(old.Body), schema.CompactJSON(r.Body)) {
+			return nil
+		}
 	}
 	kept := keptBody{Resource: k, Existed: r != nil}
 	if r != nil {
@@ -181,7 +216,7 @@ func (j *Journal) Keep(step int, k schema.Key, r *schema.Resource) error {
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", k, err)
 	}
-	if err := WriteFile(j.bodyFile(step), data, 0o600); err != nil {
+	if err := WriteFile(j.bodyFile(step, n), data, 0o600); err != nil {
 		return fmt.Errorf("keep %s: %w", k, err)
 	}
 	return nil
@@ -189,7 +224,11 @@ func (j *Journal) Keep(step int, k schema.Key, r *schema.Resource) error {
 
 // Kept returns what Keep stored: nil when there was no resource. ok is false when nothing was stored.
 func (j *Journal) Kept(step int) (r *schema.Resource, k schema.Key, ok bool, err error) {
-	data, err := os.ReadFile(j.bodyFile(step))
+	return j.kept(step, 1)
+}
+
+func (j *Journal) kept(step, n int) (r *schema.Resource, k schema.Key, ok bool, err error) {
+	data, err := os.ReadFile(j.bodyFile(step, n))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, schema.Key{}, false, nil
 	}
@@ -198,14 +237,14 @@ func (j *Journal) Kept(step int) (r *schema.Resource, k schema.Key, ok bool, err
 	}
 	var kept keptBody
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return nil, schema.Key{}, false, fmt.Errorf("read kept body: %s: %w", j.bodyFile(step), err)
+		return nil, schema.Key{}, false, fmt.Errorf("read kept body: %s: %w", j.bodyFile(step, n), err)
 	}
 	if !kept.Existed {
 		return nil, kept.Resource, true, nil
 	}
 	v, err := schema.ParseJSON(kept.Body)
 	if err != nil {
-		return nil, schema.Key{}, false, fmt.Errorf("read kept body: %s: %w", j.bodyFile(step), err)
+		return nil, schema.Key{}, false, fmt.Errorf("read kept body: %s: %w", j.bodyFile(step, n), err)
 	}
 	body, _ := v.(map[string]any)
 	return &schema.Resource{Key: kept.Resource, Body: body}, kept.Resource, true, nil

@@ -78,14 +78,29 @@ func (s *sorter) reach(w *work) map[schema.Key]bool {
 	return seen
 }
 
-// inCycle is the first item that takes part in a cycle and fits.
-func (s *sorter) inCycle(fits func(*work) bool) *work {
+// cycle is what needs itself, directly or not, and nothing outside: when nothing is ready, there is such a
+// group. It gives the group's first item that fits the earliest of the wishes.
+func (s *sorter) cycle(wishes ...func(*work) bool) *work {
+	var group []*work
 	for _, w := range s.queue {
-		if fits(w) && s.reach(w)[w.Key] {
-			return w
+		reached := s.reach(w)
+		closed := true
+		for k := range reached {
+			if closed = s.reach(s.byKey[k])[w.Key]; !closed {
+				break
+			}
+		}
+		if closed {
+			group = slices.DeleteFunc(slices.Clone(s.queue), func(o *work) bool { return !reached[o.Key] })
+			break
 		}
 	}
-	return nil
+	for _, fits := range wishes {
+		if i := slices.IndexFunc(group, fits); i >= 0 {
+			return group[i]
+		}
+	}
+	return group[0]
 }
 
 // cut lets the others of w's cycles go before it. Who uses w without being in a cycle with it still waits
@@ -126,27 +141,27 @@ func orderWrites(changes []diff.Change, refs []schema.Reference, esvs []schema.E
 			s.done(w)
 			continue
 		}
-		// A cycle. What exists already can be referred to as it is.
-		if w := s.inCycle(func(w *work) bool { return w.Action == diff.Update }); w != nil {
+		// A cycle. What exists already can be referred to as it is; the stub of what is new can be.
+		w := s.cycle(func(w *work) bool { return w.Action == diff.Update }, func(w *work) bool { return !stubbed[w.Key] && hasStub(w) })
+		switch {
+		case w.Action == diff.Update:
 			s.cut(w)
-			continue
-		}
-		w := s.inCycle(func(w *work) bool {
-			t, _ := schema.TypeOf(w.Type)
-			return t != nil && t.Stub != nil && !stubbed[w.Key]
-		})
-		if w != nil {
+		case !stubbed[w.Key] && hasStub(w):
 			stubbed[w.Key] = true
 			out = append(out, ordered{work: w, stub: true})
 			s.cut(w)
-			continue
+		default:
+			// Scripts that require each other: the tenant takes them in any order.
+			out = append(out, ordered{work: w})
+			s.done(w)
 		}
-		// Scripts that require each other: the tenant takes them in any order.
-		w = s.inCycle(func(*work) bool { return true })
-		out = append(out, ordered{work: w})
-		s.done(w)
 	}
 	return out
+}
+
+func hasStub(w *work) bool {
+	t, ok := schema.TypeOf(w.Type)
+	return ok && t.Stub != nil
 }
 
 func compareWork(a, b *work) int {
@@ -195,7 +210,7 @@ func orderDeletes(changes []diff.Change, refs []schema.Reference, esvs []schema.
 	for len(s.queue) > 0 {
 		w := s.ready()
 		if w == nil {
-			w = s.inCycle(func(*work) bool { return true })
+			w = s.cycle()
 		}
 		out = append(out, w.Change)
 		s.done(w)

@@ -109,4 +109,3 @@ func (p *Plan) expect(live, want *schema.Set, refs []schema.Reference) {
 	}
 	slices.SortFunc(p.Reads, func(a, b Expect) int { return a.Key.Compare(b.Key) })
 }
-

@@ -49,8 +49,8 @@ type ReportChange struct {
 // A Reviewed is a change that was reviewed, with all the names that a report may call it by: reports name
 // journeys and scripts by name, nodes by id, IDM's configuration by display name or by a part of its id.
 type Reviewed struct {
-	Label   string
-	Aliases []string
+	Label   string   `json:"label"`
+	Aliases []string `json:"aliases"`
 }
 
 func (r Reviewed) matches(c ReportChange) bool {
@@ -68,6 +68,8 @@ type PromoteRequest struct {
 
 // A Promoter is the upper tenant of a pair: the one that receives, and that all calls go to.
 type Promoter interface {
+	// Lock asks for the lock. An error that wraps ErrLockRefused says that the tenant refused; after any
+	// other it may have been given all the same.
 	Lock(ctx context.Context) (LockState, error)
 	LockState(ctx context.Context) (LockState, error)
 	Unlock(ctx context.Context, promotionID string) (LockState, error)
@@ -77,6 +79,9 @@ type Promoter interface {
 	Report(ctx context.Context, id string) (PromotionReport, error)
 	Reports(ctx context.Context) ([]PromotionReport, error)
 }
+
+// ErrLockRefused says that the tenant answered a request for the lock, and did not give it.
+var ErrLockRefused = errors.New("the tenant refused the lock")
 
 // A PromotionError says that a promotion stopped, in the tenant's words. Whether the tenants were unlocked
 // is in Unlocked.
@@ -102,9 +107,15 @@ func (e *PromotionError) Error() string {
 func (e *PromotionError) Blocked() bool { return e.Status.BlockingError }
 
 // A ReviewError says that a dry run would change other things than were reviewed.
-type ReviewError struct{ Extra, Lacking []string }
+type ReviewError struct {
+	Extra, Lacking []string
+	text           string // as a journal kept it; the lists are empty then
+}
 
 func (e *ReviewError) Error() string {
+	if e.text != "" {
+		return e.text
+	}
 	s := "the dry run changes other things than were reviewed"
 	if len(e.Extra) > 0 {
 		s += "\n  not reviewed:  " + strings.Join(e.Extra, ", ")
@@ -157,39 +168,137 @@ const (
 
 // Promote locks, waits, runs dry, compares with what was reviewed, promotes, waits, reports and unlocks.
 // Called again with the same journal after an interruption it goes on where the tenants are. Whatever
-// stops it, the lock is given back, unless the tenant says that a blocking error forbids it, or the
-// context is done: then the journal holds the promotion's id, and the next call unlocks.
+// stops it, the lock is given back, unless the tenant says that a blocking error forbids it, a promotion is
+// still running or nobody can say, or the context is done: then the journal holds the promotion's id, and
+// the next call goes on.
 func Promote(ctx context.Context, t Promoter, j *Journal, o PromotionOptions) (PromotionResult, error) {
 	p := &promotion{t: t, j: j, o: o}
-	if r, ok := j.Last("locked"); ok {
+	if r, ok := j.Last("locking"); ok && j.after("will lock", "lock refused") {
 		p.id = r.ID
 	}
-	if r, ok := j.Last("locking"); ok && p.id == "" {
-		p.id = r.ID
+	if j.after("will unlock", "will lock") {
+		return p.finish(ctx)
 	}
 	if err := p.phase(ctx, phaseLock, p.lock); err != nil {
-		return p.result, err
+		return p.result, p.lockFailed(ctx, err)
 	}
 	p.result.PromotionID = p.id
 	err := p.work(ctx)
+	if cerr := ctx.Err(); cerr != nil {
+		return p.result, errors.Join(err, cerr)
+	}
+	if !p.over(ctx, err) {
+		return p.result, err
+	}
+	if jerr := p.stopped(err); jerr != nil {
+		return p.result, errors.Join(err, jerr)
+	}
+	return p.end(ctx, err)
+}
+
+// after says whether the journal has a record of the kind, and none of the other after it.
+func (j *Journal) after(what, other string) bool {
+	for _, r := range slices.Backward(j.Records) {
+		switch r.What {
+		case what:
+			return true
+		case other:
+			return false
+		}
+	}
+	return false
+}
+
+// over says whether the lock can be given back: the work is done, or stopped in a way that leaves nothing
+// behind. After an error of the connection the tenant is asked whether it is still at it.
+func (p *promotion) over(ctx context.Context, err error) bool {
 	var perr *PromotionError
-	if ctx.Err() != nil {
-		return p.result, err
+	var review *ReviewError
+	switch {
+	case err == nil, errors.As(err, &review):
+		return true
+	case errors.As(err, &perr):
+		return !perr.Blocked()
 	}
-	if errors.As(err, &perr) && perr.Blocked() {
-		return p.result, err
+	status, serr := p.t.PromotionStatus(ctx)
+	return serr == nil && status.Status != "RUNNING" && !status.BlockingError
+}
+
+// stopped notes what ended the work, before the lock is given back: a call that goes on there tells the same.
+func (p *promotion) stopped(err error) error {
+	if err == nil {
+		return nil
 	}
+	r := Record{What: "stopped", ID: p.id, Error: err.Error()}
+	var perr *PromotionError
+	var review *ReviewError
+	switch {
+	case errors.As(err, &perr):
+		r.Outcome, r.Status = perr.Phase, &perr.Status
+	case errors.As(err, &review):
+		r.Outcome = "review"
+	}
+	return p.j.Append(r)
+}
+
+// whatStopped is the error that stopped noted, if any.
+func (p *promotion) whatStopped() error {
+	r, ok := p.j.Last("stopped")
+	switch {
+	case !ok || !p.j.after("stopped", "will lock"):
+		return nil
+	case r.Status != nil:
+		return &PromotionError{Environment: p.o.Environment, Phase: r.Outcome, Status: *r.Status}
+	case r.Outcome == "review":
+		return &ReviewError{text: r.Error}
+	default:
+		return errors.New(r.Error)
+	}
+}
+
+// finish goes on where the lock was being given back.
+func (p *promotion) finish(ctx context.Context) (PromotionResult, error) {
+	p.result.PromotionID = p.id
+	err := p.whatStopped()
+	for what, to := range map[string]**PromotionReport{"did dry run": &p.result.DryRun, "did promote": &p.result.Report} {
+		if r, ok := p.j.Last(what); ok && p.j.after(what, "will lock") {
+			report, rerr := p.t.Report(ctx, r.ID)
+			if rerr != nil {
+				return p.result, errors.Join(err, rerr)
+			}
+			*to = &report
+		}
+	}
+	return p.end(ctx, err)
+}
+
+// end gives the lock back and closes the journal. err is what stopped the work.
+func (p *promotion) end(ctx context.Context, err error) (PromotionResult, error) {
 	if uerr := p.phase(ctx, phaseUnlock, p.unlock); uerr != nil {
 		return p.result, errors.Join(err, fmt.Errorf("unlock promotion %s: %w", p.id, uerr))
 	}
 	p.result.Unlocked = true
-	if perr != nil {
+	var perr *PromotionError
+	if errors.As(err, &perr) {
 		perr.Unlocked = true
 	}
 	if err != nil {
 		return p.result, err
 	}
-	return p.result, j.Append(Record{What: "done", ID: p.id})
+	return p.result, p.j.Append(Record{What: "done", ID: p.id})
+}
+
+// lockFailed gives back what a lock that failed may have left behind.
+func (p *promotion) lockFailed(ctx context.Context, err error) error {
+	var failed *lockError
+	if ctx.Err() != nil || !errors.As(err, &failed) {
+		return err
+	}
+	if jerr := p.stopped(err); jerr != nil {
+		return errors.Join(err, jerr)
+	}
+	_, err = p.end(ctx, err)
+	return err
 }
 
 func (p *promotion) on(e Event) {
@@ -211,7 +320,8 @@ func (p *promotion) work(ctx context.Context) error {
 	if err := p.phase(ctx, phaseDryRun, p.dryRun); err != nil {
 		return err
 	}
-	if p.o.DryRun {
+	// What was asked of the tenant already is seen to its end.
+	if p.o.DryRun && !p.j.after("will promote", "will lock") {
 		return nil
 	}
 	if err := p.phase(ctx, phasePromote, p.promote); err != nil {
@@ -220,70 +330,9 @@ func (p *promotion) work(ctx context.Context) error {
 	return p.phase(ctx, phaseReport, p.report)
 }
 
-// lock takes the lock, or finds that this promotion has it already, and waits until both sides are locked.
-func (p *promotion) lock(ctx context.Context) (string, error) {
-	s, err := p.t.LockState(ctx)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case s.Result == "unlocked":
-		if _, begun := p.j.Last("locked"); begun {
-			// Locked once, unlocked since: by us, before the end was written, or by somebody else.
-			return "", errors.New("the promotion's lock was given back; run it again to start a new one")
-		}
-		if err := p.j.Append(Record{What: "will lock"}); err != nil {
-			return "", err
-		}
-		if s, err = p.t.Lock(ctx); err != nil {
-			return "", err
-		}
-		p.id = s.PromotionID
-		if err := p.j.Append(Record{What: "locking", ID: p.id}); err != nil {
-			return "", err
-		}
-	case p.id == "" && p.meantToLock():
-		// The request went out, and we were cut off before the answer: nobody else could have this lock
-		// in between but by a rare race, and taking over only leads to a dry run.
-		p.id = s.PromotionID
-		if err := p.j.Append(Record{What: "locking", ID: p.id}); err != nil {
-			return "", err
-		}
-	case s.PromotionID != p.id || p.id == "":
-		return "", &LockedError{fmt.Sprintf("%s is locked by promotion %s, which is not this one. Wait for it; `lockstep promote status %s` tells where it is", p.o.Environment, cmpOr(s.PromotionID, "(unknown)"), p.o.Environment)}
-	}
-	err = p.wait(ctx, phaseLock, func() (bool, string, error) {
-		s, err := p.t.LockState(ctx)
-		if err != nil {
-			return false, "", err
-		}
-		if s.Result == "error" {
-			return false, "", fmt.Errorf("locking failed: %s", s.Description)
-		}
-		return s.Result == "locked" && sideLocked(s.Lower) && sideLocked(s.Upper), s.Description, nil
-	})
-	if err != nil {
-		return "", err
-	}
-	if r, ok := p.j.Last("locked"); !ok || r.ID != p.id {
-		if err := p.j.Append(Record{What: "locked", ID: p.id}); err != nil {
-			return "", err
-		}
-	}
-	return "both environments locked", nil
-}
-
-// sideLocked accepts a side that the tenant doesn't tell about.
-func sideLocked(state string) bool { return state == "" || state == "locked" }
-
-func (p *promotion) meantToLock() bool {
-	_, ok := p.j.Last("will lock")
-	return ok
-}
-
 // dryRun runs the integrity checks and gets the report of what would change.
 func (p *promotion) dryRun(ctx context.Context) (string, error) {
-	if r, ok := p.j.Last("did dry run"); ok && r.ID != "" {
+	if r, ok := p.j.Last("did dry run"); ok && r.ID != "" && p.j.after("did dry run", "will lock") {
 		report, err := p.t.Report(ctx, r.ID)
 		if err == nil {
 			p.result.DryRun = &report
@@ -354,13 +403,14 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 	if err != nil {
 		return PromotionReport{}, err
 	}
-	if _, meant := p.j.Last("will " + phase); meant && status.Status != "RUNNING" {
+	meant := p.j.after("will "+phase, "will lock")
+	if status.Status == "ERROR" && (status.BlockingError || meant && cmpOr(status.PromotionID, p.id) == p.id) {
+		return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status}
+	}
+	if meant && status.Status != "RUNNING" {
 		if r, ok, err := p.findReport(ctx, dry); err != nil || ok {
 			return r, err
 		}
-	}
-	if status.Status == "ERROR" && status.BlockingError {
-		return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status}
 	}
 	if status.Status != "RUNNING" {
 		if err := p.j.Append(Record{What: "will " + phase, ID: p.id}); err != nil {
@@ -372,6 +422,9 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 			return PromotionReport{}, err
 		}
 	}
+	// READY alone may be from before the request: the promotion is over when its report is there.
+	var report PromotionReport
+	waited := 0
 	err = p.wait(ctx, phase, func() (bool, string, error) {
 		s, err := p.t.PromotionStatus(ctx)
 		if err != nil {
@@ -380,16 +433,25 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 		if s.Status == "ERROR" {
 			return false, "", &PromotionError{Environment: p.o.Environment, Phase: phase, Status: s}
 		}
-		return s.Status == "READY", s.Message, nil
+		if s.Status != "READY" {
+			waited = 0
+			return false, s.Message, nil
+		}
+		r, ok, err := p.findReport(ctx, dry)
+		if waited++; err == nil && !ok && waited >= maxReportWaits {
+			return false, "", &noReportError{phase, p.id}
+		}
+		report = r
+		return ok, s.Message, err
 	})
-	if err != nil {
-		return PromotionReport{}, err
-	}
-	r, ok, err := p.findReport(ctx, dry)
-	if err == nil && !ok {
-		return p.t.Report(ctx, "")
-	}
-	return r, err
+	return report, err
+}
+
+// A noReportError says that a tenant is ready again and shows no report of what it was asked for.
+type noReportError struct{ phase, id string }
+
+func (e *noReportError) Error() string {
+	return fmt.Sprintf("the tenant is ready and has no report of the %s of promotion %s: it can't be said whether it was carried out. Look at its reports (lockstep promote reports), and give the lock back when you know", e.phase, e.id)
 }
 
 // findReport looks for the report of this promotion's dry or real run.
@@ -398,6 +460,8 @@ func (p *promotion) findReport(ctx context.Context, dry bool) (PromotionReport, 
 	if err != nil {
 		return PromotionReport{}, false, err
 	}
+	// The API doesn't say in which order it lists them; Created sorts as text.
+	slices.SortStableFunc(reports, func(a, b PromotionReport) int { return strings.Compare(a.Created, b.Created) })
 	for _, r := range slices.Backward(reports) {
 		if r.PromotionID == p.id && r.DryRun == dry && r.Type != "rollback" {
 			full, err := p.t.Report(ctx, r.ID)
@@ -414,35 +478,8 @@ func (p *promotion) report(context.Context) (string, error) {
 	return p.result.Report.ID, nil
 }
 
-func (p *promotion) unlock(ctx context.Context) (string, error) {
-	if err := p.j.Append(Record{What: "will unlock", ID: p.id}); err != nil {
-		return "", err
-	}
-	s, err := p.t.LockState(ctx)
-	if err != nil {
-		return "", err
-	}
-	if s.Result == "locked" && (s.PromotionID == "" || s.PromotionID == p.id) {
-		if _, err := p.t.Unlock(ctx, p.id); err != nil {
-			return "", err
-		}
-	}
-	err = p.wait(ctx, phaseUnlock, func() (bool, string, error) {
-		s, err := p.t.LockState(ctx)
-		if err != nil {
-			return false, "", err
-		}
-		if s.Result == "error" {
-			return false, "", fmt.Errorf("unlocking failed: %s", s.Description)
-		}
-		other := s.Result == "locked" && s.PromotionID != "" && s.PromotionID != p.id
-		return s.Result == "unlocked" || other, s.Description, nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return "both environments unlocked", p.j.Append(Record{What: "unlocked", ID: p.id})
-}
+// maxReportWaits is how many polls may find a tenant ready before there is a report.
+const maxReportWaits = 6
 
 // maxPollErrors is how many polls in a row may fail before a wait gives up: a restart of the tenant's
 // services takes its API away for moments.
@@ -455,9 +492,12 @@ func (p *promotion) wait(ctx context.Context, phase string, f func() (bool, stri
 	for {
 		done, text, err := f()
 		var perr *PromotionError
+		var lerr *LockedError
+		var failed *lockError
+		var none *noReportError
 		switch {
-		case errors.As(err, &perr):
-			return err
+		case errors.As(err, &perr), errors.As(err, &lerr), errors.As(err, &failed), errors.As(err, &none):
+			return err // the tenant's answer, which asking again doesn't change
 		case err != nil:
 			if failures++; failures >= maxPollErrors || ctx.Err() != nil {
 				return err
@@ -472,10 +512,4 @@ func (p *promotion) wait(ctx context.Context, phase string, f func() (bool, stri
 			return err
 		}
 	}
-}
-
-// FinishLock gives back the lock that a promotion left behind: `promote unlock`.
-func FinishLock(ctx context.Context, t Promoter, j *Journal, id string, o PromotionOptions) error {
-	p := &promotion{t: t, j: j, o: o, id: id}
-	return p.phase(ctx, phaseUnlock, p.unlock)
 }

@@ -117,11 +117,12 @@ func (u usage) by(goes map[schema.Key]bool) func(schema.Key) (string, bool) {
 	}
 }
 
-// unread names what may refer to k and was not read from the tenant: nobody knows that it doesn't. (ESVs
-// don't need it: the tenant itself refuses to delete one that is in use.)
+// unread names what may refer to k and was not read from the tenant, or is left alone: nobody knows that it
+// doesn't. ESVs don't need it: the tenant itself refuses to delete one that is in use.
 func (u usage) unread(k schema.Key) (string, bool) {
 	for _, t := range schema.Types() {
-		if t.Name != k.Type && !slices.ContainsFunc(t.Links, func(l schema.Link) bool { return l.To == k.Type }) || t.Name == k.Type && !t.Libraries && len(t.Links) == 0 {
+		mayRefer := slices.ContainsFunc(t.Links, func(l schema.Link) bool { return l.To == k.Type && !l.Soft })
+		if !mayRefer && !(t.Libraries && t.Name == k.Type) {
 			continue
 		}
 		from := schema.Key{Type: t.Name, ID: "*"}
@@ -131,7 +132,7 @@ func (u usage) unread(k schema.Key) (string, bool) {
 		if !readWhole(u.live, from) {
 			return t.Plural + ", perhaps, which were not read", true
 		}
-		for _, broken := range slices.Concat(u.live.Broken(), u.live.Ignored()) {
+		for _, broken := range slices.Concat(u.live.Broken(), u.live.Ignored(), u.want.Ignored()) {
 			if broken.Type == t.Name && broken.Realm == from.Realm {
 				return broken.String() + ", perhaps, which was not read", true
 			}

@@ -14,12 +14,30 @@ import (
 // their values are not kept; left names them. It may be called again after an interruption.
 func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOptions) (left []Mention, err error) {
 	r := &run{p, t, j, o}
+	if len(j.Records) == 0 || j.Records[0].Plan != p.Digest {
+		return nil, fmt.Errorf("run %s is not one of this plan", j.Run())
+	}
+	if err := r.checkMovedSince(ctx); err != nil {
+		return nil, err
+	}
+	if _, begun := j.Last("rolling back"); !begun {
+		if err := j.Append(Record{What: "rolling back"}); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range slices.Backward(p.Steps) {
-		if s.Restart || !j.Has("will", s.Number) || j.Has("undid", s.Number) {
+		if s.Restart || !j.Has("will", s.Number) {
 			continue
 		}
 		if s.Class == schema.PerEnvironment {
 			left = append(left, Mention{s.Key, s.Name, s.Action, "its old value was not kept"})
+			continue
+		}
+		if r.staysCreated(s) {
+			left = append(left, Mention{s.Key, s.Name, s.Action, "it belongs to the product, and is never deleted"})
+			continue
+		}
+		if j.Has("undid", s.Number) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -40,6 +58,54 @@ func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOption
 	return left, j.Append(Record{What: "rolled back"})
 }
 
+// staysCreated says whether a step created what nobody may delete.
+func (r *run) staysCreated(s Step) bool {
+	t, _ := schema.TypeOf(s.Key.Type)
+	wrote, err := s.wrote()
+	return err == nil && s.Action == diff.Create && t.IsProtected(wrote)
+}
+
+// checkMovedSince looks at everything that would be put back before the first write.
+func (r *run) checkMovedSince(ctx context.Context) error {
+	e := &StaleError{Undo: true, Written: r.undone()}
+	seen := map[schema.Key]bool{}
+	for _, s := range slices.Backward(r.plan.Steps) {
+		if s.Restart || seen[s.Key] || s.Class == schema.PerEnvironment || !r.j.Has("will", s.Number) || r.j.Has("undid", s.Number) {
+			continue
+		}
+		seen[s.Key] = true
+		old, _, kept, err := r.j.Kept(s.Number)
+		if err != nil {
+			return err
+		}
+		if !kept {
+			continue
+		}
+		live, err := r.get(ctx, s.Key)
+		if err != nil {
+			return err
+		}
+		if why := r.movedSince(s, live, old); why != "" {
+			e.Moved = append(e.Moved, Moved{s.Key, nameOf(live, s.Name), why + " after the run"})
+		}
+	}
+	if len(e.Moved) == 0 {
+		return nil
+	}
+	slices.SortFunc(e.Moved, func(a, b Moved) int { return a.Key.Compare(b.Key) })
+	return e
+}
+
+func (r *run) undone() int {
+	n := 0
+	for _, rec := range r.j.Records {
+		if rec.What == "undid" {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *run) undo(ctx context.Context, s Step) (string, error) {
 	old, _, kept, err := r.j.Kept(s.Number)
 	if err != nil {
@@ -53,35 +119,66 @@ func (r *run) undo(ctx context.Context, s Step) (string, error) {
 		return "", err
 	}
 	if why := r.movedSince(s, live, old); why != "" {
-		return "", &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why + " after the run"}}, Written: r.j.Done()}
+		return "", &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why + " after the run"}}, Written: r.undone(), Undo: true}
 	}
-	switch {
-	case old == nil && live == nil:
+	wrote, err := s.wrote()
+	if err != nil {
+		return "", err
+	}
+	if live != nil && old != nil && diff.Digest(live) == diff.Digest(old) && withLeftovers(old, live, wrote) == live {
 		return "already undone", nil
-	case old == nil:
-		return "deleted", r.target.Delete(ctx, live)
-	case live != nil && diff.Digest(live) == diff.Digest(old):
-		return "already undone", nil
-	default:
-		_, err := r.target.Put(ctx, old, live)
+	}
+	if !r.j.Has("will undo", s.Number) {
+		if err := r.j.Append(Record{What: "will undo", Step: s.Number, Key: s.Key}); err != nil {
+			return "", err
+		}
+	}
+	if live != nil { // it may be half-written, or somebody's: nothing is lost
+		if err := r.j.Keep(s.Number, s.Key, live); err != nil {
+			return "", err
+		}
+	}
+	if old != nil {
+		_, err := r.target.Put(ctx, old, withLeftovers(old, live, wrote))
 		return "put back", err
 	}
+	if live == nil {
+		// The nodes of a journey are written before it.
+		live = wrote
+	}
+	return "deleted", r.target.Delete(ctx, live)
 }
 
-// movedSince says whether the tenant holds something else than what the run left there. A step that was cut
-// off, or whose undoing was, may have left anything in between.
+// wrote is the resource as the step writes it; nil for a deletion.
+func (s Step) wrote() (*schema.Resource, error) {
+	if s.Action == diff.Delete {
+		return nil, nil
+	}
+	v, err := schema.ParseJSON(s.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the step's body: %w", err)
+	}
+	body, _ := v.(map[string]any)
+	return &schema.Resource{Key: s.Key, Body: body}, nil
+}
+
+// movedSince says whether the tenant holds something else than what the run left there; "" when it doesn't.
+// A step that was cut off, or whose undoing was, may have left anything in between.
 func (r *run) movedSince(s Step, live, old *schema.Resource) string {
+	if !r.j.Has("did", s.Number) {
+		return ""
+	}
+	if old != nil && live != nil && diff.Digest(live) == diff.Digest(old) || old == nil && live == nil {
+		return ""
+	}
 	for _, rec := range slices.Backward(r.j.Records) {
-		if rec.What != "did" || rec.Key != s.Key {
-			continue
-		}
-		if old != nil && live != nil && diff.Digest(live) == diff.Digest(old) || old == nil && live == nil {
+		switch {
+		case rec.Key != s.Key:
+		case rec.What == "will undo", rec.What == "undid":
 			return ""
+		case rec.What == "did":
+			return whyMoved(live, rec.Digest)
 		}
-		if r.j.Has("undid", rec.Step) {
-			return ""
-		}
-		return whyMoved(live, rec.Digest)
 	}
 	return ""
 }

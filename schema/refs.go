@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -191,10 +192,14 @@ type required struct {
 
 // requires lists the constant names that a script's require calls name, each once.
 func requires(src string) []required {
-	if !strings.Contains(src, "require") {
+	// The expression is slow, and "required" is a frequent word in comments.
+	if !callsRequire(src) {
 		return nil
 	}
 	code := onlyCode(src)
+	if !callsRequire(code) {
+		return nil
+	}
 	var out []required
 	seen := map[string]bool{}
 	for _, m := range requireCall.FindAllStringSubmatchIndex(code, -1) {
@@ -212,6 +217,20 @@ var (
 	requireOpen = regexp.MustCompile(`(?:^|[^.\w$])require\s*\(\s*$`)
 )
 
+// callsRequire says whether the word stands before a parenthesis.
+func callsRequire(src string) bool {
+	for {
+		_, rest, ok := strings.Cut(src, "require")
+		if !ok {
+			return false
+		}
+		if strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n\v\f"), "(") {
+			return true
+		}
+		src = rest
+	}
+}
+
 // onlyCode puts spaces in the place of comments, of regular expressions, and of strings that are no
 // argument of require, so that offsets stay.
 func onlyCode(src string) string {
@@ -228,7 +247,8 @@ func onlyCode(src string) string {
 		switch c := src[i]; {
 		case c == '\'' || c == '"' || c == '`':
 			end := endOfString(src, i)
-			if !requireOpen.Match(out[max(i-40, 0):i]) {
+			before := out[max(i-40, 0):i]
+			if !bytes.HasSuffix(bytes.TrimRight(before, " \t\r\n\v\f"), []byte("(")) || !requireOpen.Match(before) {
 				blank(i+1, end)
 			}
 			i, last = end, '"'

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // A Document is one object as the tenant's REST API keeps it: a tree and each of its nodes are
@@ -22,7 +23,7 @@ type restPattern struct {
 }
 
 // restPatterns are in the order of matching: the more literal text a path has, the earlier it comes.
-func restPatterns() []restPattern {
+var restPatterns = sync.OnceValue(func() []restPattern {
 	order := []string{"cors-service", "cors", "cors-idm", "email-provider", "idp", "service", "service-child", "script", "journey", "theme", "email-template", "secret", "variable"}
 	var out []restPattern
 	for _, name := range order {
@@ -38,7 +39,7 @@ func restPatterns() []restPattern {
 		out = append(out, restPattern{t, regexp.MustCompile("^" + p + "$")})
 	}
 	return out
-}
+})
 
 var nodePath = regexp.MustCompile(`^/am/json/realms/root/realms/([^/]+)/realm-config/authentication/authenticationtrees/nodes/([^/]+)/(?:([^/]+)/)?([^/]+)$`)
 

@@ -487,6 +487,8 @@ var types = []Type{
 		Defaults: []Default{
 			{"/enabled", true}, {"/innerTreeOnly", false}, {"/noSession", false}, {"/mustRun", false}, {"/transactionalOnly", false},
 			{"/nodes/*/version", "1.0"}, {"/nodeConfigs/*/_type/version", "1.0"}, {"/nodeConfigs/*/nodes/*/nodeVersion", "1.0"},
+			{"/nodes/*/x", json.Number("0")}, {"/nodes/*/y", json.Number("0")}, {"/staticNodes/*/x", json.Number("0")}, {"/staticNodes/*/y", json.Number("0")},
+			{"/nodeConfigs/*/displayErrorOutcome", false},
 		},
 		Links: []Link{
 			{Pattern: "/nodeConfigs/*/script", When: map[string][]string{"/_type/_id": scriptNodes}, To: "script", None: []string{"[Empty]"}, Code: "journey-missing-script"},

@@ -145,6 +145,7 @@ func TestDetect(t *testing.T) {
 		"frodo separate":     {fstest.MapFS{"realm/root-alpha/script/x": {}}, repo.Frodo, "."},
 		"frodo, only global": {fstest.MapFS{"config/global/variable/x.variable.json": {Data: []byte(`{"variable":{"x":{"_id":"x"}}}`)}}, repo.Frodo, "config"},
 		"frodo, by type":     {fstest.MapFS{"a.journey.json": {Data: []byte(`{"trees":{}}`)}}, repo.Frodo, "."},
+		"ESVs beside it":     {fstest.MapFS{"esvs/dev.yaml": {}, "config/realms/alpha/x": {}}, repo.FrConfig, "config"},
 		"flat":               {fstest.MapFS{"alpha/script/x.json": {Data: []byte(res)}}, repo.Flat, "."},
 		"flat, only global":  {fstest.MapFS{"global/variable/x.json": {Data: []byte(res)}}, repo.Flat, "."},
 		"records":            {fstest.MapFS{"dev.jsonl": {}}, repo.REST, "."},

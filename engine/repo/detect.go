@@ -78,7 +78,9 @@ func isLayoutDir(fsys fs.FS, l Layout, dir string) bool {
 	}
 	switch l {
 	case FrConfig:
-		return slices.ContainsFunc(frConfigRoots(), isDir)
+		return slices.ContainsFunc(frConfigRoots(), func(name string) bool {
+			return isDir(name) && !onlyOthers(fsys, path.Join(dir, name))
+		})
 	case Frodo:
 		return isFrodoDir(fsys, dir, entries, isDir)
 	case Flat:
@@ -87,6 +89,15 @@ func isLayoutDir(fsys fs.FS, l Layout, dir string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".jsonl") })
 	}
 	return false
+}
+
+// onlyOthers says whether a folder holds files and none of them is configuration: esvs/dev.yaml, say, which
+// declares ESVs for lockstep.yaml beside the configuration's own folder.
+func onlyOthers(fsys fs.FS, dir string) bool {
+	entries, err := fs.ReadDir(fsys, dir)
+	skip := notConfiguration()
+	return err == nil && len(entries) > 0 &&
+		!slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isConfiguration(e.Name(), skip) })
 }
 
 // frConfigRoots are the first folders of the paths that the table of types names, less those that

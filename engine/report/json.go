@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -191,7 +192,7 @@ func (e EnvironmentStatus) MarshalJSON() ([]byte, error) {
 		Plan        *PlanView       `json:"plan,omitempty"`
 		Drift       *DriftView      `json:"drift,omitempty"`
 		Problem     string          `json:"problem,omitempty"`
-	}{e.Name, e.Role, list(e.MissingESVs), list(e.EncryptedSecrets), refs, e.Plan, e.Drift, e.Problem})
+	}{e.Name, e.Role, apiNames(e.MissingESVs), list(e.EncryptedSecrets), refs, e.Plan, e.Drift, e.Problem})
 }
 
 // marshal is json.Marshal without the escapes for HTML.
@@ -237,4 +238,16 @@ func writeNDJSON(w io.Writer, r *Report) error {
 		}
 	}
 	return nil
+}
+
+// apiNames spells ESVs as the promotion API does: esv-email-from is email.from.
+func apiNames(esvs []string) []string {
+	out := []string{}
+	for _, e := range esvs {
+		if name, ok := strings.CutPrefix(e, "esv-"); ok {
+			e = strings.ReplaceAll(name, "-", ".")
+		}
+		out = append(out, e)
+	}
+	return out
 }

@@ -75,7 +75,7 @@ func ViewsOf(changes []diff.Change) []ChangeView {
 // EnvironmentStatus is what a check says of one tenant environment.
 type EnvironmentStatus struct {
 	Name, Role       string
-	MissingESVs      []string
+	MissingESVs      []string // "esv-email-from"; in JSON as the promotion API spells them, "email.from"
 	EncryptedSecrets []string // "file:line", as promotion reports name them
 	References       []ReferenceView
 	Plan             *PlanView

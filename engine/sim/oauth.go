@@ -177,18 +177,22 @@ func decodePart(part string, v any) error {
 }
 
 // isAudience accepts the token endpoint of the host that was asked, with its port,
-// with :443 or with none: frodo and fr-config-manager differ in it.
+// with :443 or with none: frodo and fr-config-manager differ in it. Frodo puts the
+// port behind an origin that names it already, where it is not the scheme's own, as
+// it never is on loopback.
 func isAudience(aud, host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, ""
+	} else {
+		aud = strings.Replace(aud, ":"+port+":"+port, ":"+port, 1)
+	}
 	u, err := url.Parse(aud)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return false
 	}
 	if strings.TrimSuffix(u.Path, "/") != "/am/oauth2/access_token" {
 		return false
-	}
-	name, port, err := net.SplitHostPort(host)
-	if err != nil {
-		name, port = host, ""
 	}
 	return strings.EqualFold(u.Hostname(), strings.Trim(name, "[]")) &&
 		(u.Port() == "" || u.Port() == port || u.Port() == "443")

@@ -40,6 +40,7 @@ func TestToken(t *testing.T) {
 		{"aud with :443", claim("aud", "https://"+name+":443/am/oauth2/access_token"), "fr:am:*", 200, ""},
 		{"aud without port", claim("aud", "https://"+name+"/am/oauth2/access_token"), "fr:am:*", 200, ""},
 		{"aud in a list", claim("aud", []string{w.dev.base + "/am/oauth2/access_token"}), "fr:am:*", 200, ""},
+		{"aud with the port twice, as of frodo", claim("aud", w.dev.base+w.dev.base[strings.LastIndex(w.dev.base, ":"):]+"/am/oauth2/access_token"), "fr:am:*", 200, ""},
 		{"child of a scope", w.dev.assertion(nil), "fr:idc:esv:read", 200, ""},
 		{"wrong host", claim("aud", "https://elsewhere/am/oauth2/access_token"), "fr:am:*", 400, "invalid_grant"},
 		{"wrong path", claim("aud", w.dev.base), "fr:am:*", 400, "invalid_grant"},

@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// lock takes the lock, or finds that this promotion has it already, and waits until both sides are locked.
+func (p *promotion) lock(ctx context.Context) (string, error) {
+	s, err := p.t.LockState(ctx)
+	if err != nil {
+		return "", err
+	}
+	meant := p.j.after("will lock", "lock refused") && !p.j.after("unlocked", "will lock")
+	switch {
+	case s.Result == "unlocked" && meant && p.j.after("locked", "will lock"):
+		return "", p.lost(ctx)
+	case s.Result == "unlocked":
+		if err := p.takeLock(ctx); err != nil {
+			return "", err
+		}
+	case meant && p.id == "":
+		if err := p.takeOver(ctx, s); err != nil {
+			return "", err
+		}
+	case !meant || s.PromotionID != p.id:
+		return "", p.lockedBy(s)
+	}
+	p.recallReview()
+	err = p.wait(ctx, phaseLock, func() (bool, string, error) {
+		s, err := p.t.LockState(ctx)
+		switch {
+		case err != nil:
+			return false, "", err
+		case s.Result == "error":
+			return false, "", &lockError{s.Description}
+		case s.Result != "unlocked" && s.PromotionID != "" && s.PromotionID != p.id:
+			return false, "", p.lockedBy(s)
+		}
+		return s.Result == "locked" && sideLocked(s.Lower) && sideLocked(s.Upper), s.Description, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if !p.j.after("locked", "will lock") {
+		if err := p.j.Append(Record{What: "locked", ID: p.id}); err != nil {
+			return "", err
+		}
+	}
+	return "both environments locked", nil
+}
+
+func (p *promotion) lockedBy(s LockState) error {
+	return &LockedError{fmt.Sprintf("%s is locked by promotion %s, which is not this one. Wait for it; `lockstep promote status %s` tells where it is", p.o.Environment, cmpOr(s.PromotionID, "(unknown)"), p.o.Environment)}
+}
+
+// reviewedMark stands in the record of a promotion whose report is to be compared with what was reviewed.
+const reviewedMark = "reviewed"
+
+// takeLock asks for the lock. What the dry run may report is on disk first: a call that goes on later
+// doesn't look at the tenants again, and must not forget it.
+func (p *promotion) takeLock(ctx context.Context) error {
+	will := Record{What: "will lock", Reviewed: p.o.Reviewed}
+	if p.o.Reviewed != nil {
+		will.Outcome = reviewedMark
+	}
+	if err := p.j.Append(will); err != nil {
+		return err
+	}
+	s, err := p.t.Lock(ctx)
+	if errors.Is(err, ErrLockRefused) {
+		return errors.Join(err, p.j.Append(Record{What: "lock refused"}))
+	}
+	if err != nil {
+		return err
+	}
+	p.id = s.PromotionID
+	return p.j.Append(Record{What: "locking", ID: p.id})
+}
+
+// takeOver takes a lock for this promotion's: its request went out, and we were cut off before the answer.
+// A lock under which anything ran is somebody else's, since we never came so far.
+func (p *promotion) takeOver(ctx context.Context, s LockState) error {
+	status, err := p.t.PromotionStatus(ctx)
+	if err != nil {
+		return err
+	}
+	reports, err := p.t.Reports(ctx)
+	if err != nil {
+		return err
+	}
+	if s.PromotionID == "" || status.Status == "RUNNING" || slices.ContainsFunc(reports, func(r PromotionReport) bool { return r.PromotionID == s.PromotionID }) {
+		return p.lockedBy(s)
+	}
+	p.id = s.PromotionID
+	return p.j.Append(Record{What: "locking", ID: p.id})
+}
+
+// lost ends a promotion whose lock somebody else gave back, so that the next one can begin.
+func (p *promotion) lost(ctx context.Context) error {
+	text := "Nothing was promoted"
+	if p.j.after("will promote", "will lock") {
+		_, ok, err := p.findReport(ctx, false)
+		if err != nil {
+			return err
+		}
+		if ok {
+			text = "It was promoted before that; `lockstep promote report " + p.o.Environment + "` shows what"
+		}
+	}
+	return errors.Join(fmt.Errorf("somebody gave back the lock of promotion %s. %s. Run it again to start a new one", p.id, text), p.j.Append(Record{What: "unlocked", ID: p.id}))
+}
+
+// recallReview brings back what an earlier call was told to compare the dry run with.
+func (p *promotion) recallReview() {
+	if will, ok := p.j.Last("will lock"); ok && p.o.Reviewed == nil && will.Outcome == reviewedMark {
+		p.o.Reviewed = append([]Reviewed{}, will.Reviewed...)
+	}
+}
+
+// sideLocked accepts a side that the tenant doesn't tell about.
+func sideLocked(state string) bool { return state == "" || state == "locked" }
+
+// A lockError says that the tenant took the request for the lock and could not carry it out.
+type lockError struct{ text string }
+
+func (e *lockError) Error() string { return "locking failed: " + e.text }
+
+// unlock gives the lock back: once it is complete, and once only. Another promotion's lock, or none, means
+// that ours is gone.
+func (p *promotion) unlock(ctx context.Context) (string, error) {
+	if err := p.j.Append(Record{What: "will unlock", ID: p.id}); err != nil {
+		return "", err
+	}
+	asked := false
+	err := p.wait(ctx, phaseUnlock, func() (bool, string, error) {
+		s, err := p.t.LockState(ctx)
+		switch {
+		case err != nil:
+			return false, "", err
+		case s.Result == "unlocked", s.PromotionID != "" && s.PromotionID != p.id:
+			return true, s.Description, nil
+		case s.Result == "error" && asked:
+			return false, "", fmt.Errorf("unlocking failed: %s", s.Description)
+		case s.Result == "locked" || s.Result == "error":
+			_, err := p.t.Unlock(ctx, p.id)
+			asked = asked || err == nil
+			return false, s.Description, err
+		}
+		return false, s.Description, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return "both environments unlocked", p.j.Append(Record{What: "unlocked", ID: p.id})
+}
+
+// FinishLock gives back the lock that a promotion left behind: `promote unlock`.
+func FinishLock(ctx context.Context, t Promoter, j *Journal, id string, o PromotionOptions) error {
+	p := &promotion{t: t, j: j, o: o, id: id}
+	return p.phase(ctx, phaseUnlock, p.unlock)
+}
