@@ -163,6 +163,14 @@ func TestTenantsOwnIsNoChange(t *testing.T) {
 		if len(changes) != n {
 			t.Errorf("Tenant=%v: %d changes, want %d:\n%s", tenant, len(changes), n, render(changes))
 		}
+		// The same the other way round.
+		changes, err = diff.Compare(want, live, diff.Options{WantTenant: tenant})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(changes) != n {
+			t.Errorf("WantTenant=%v: %d changes, want %d:\n%s", tenant, len(changes), n, render(changes))
+		}
 	}
 }
 

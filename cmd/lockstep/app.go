@@ -171,17 +171,17 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	if a.parallel > 0 {
 		parallel = a.parallel
 	}
-	rate, poll := e.Rate, time.Duration(0)
+	rate, poll, retries := e.Rate, time.Duration(0), 0
 	if onLoopback(access.URL) {
-		// A sandbox is nobody's production: no reason to go easy on it.
-		poll = 250 * time.Millisecond
+		// A sandbox is nobody's production: no reason to go easy on it, nor to wait for one that is gone.
+		poll, retries = 250*time.Millisecond, 1
 		if rate == 0 {
 			rate = -1
 		}
 	}
 	return tenant.New(tenant.Config{
 		Name: e.Name, URL: access.URL, ServiceAccount: access.ID, Key: access.Key.Reveal(), Token: string(access.Token.Reveal()),
-		Scope: scope, Parallel: parallel, Rate: rate, Poll: poll, Timeout: a.timeout, Transport: a.transport,
+		Scope: scope, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: a.timeout, Transport: a.transport,
 		UserAgent: "lockstep/" + toolVersion(),
 	})
 }

@@ -31,8 +31,8 @@ func newCheckCommand(a *app) *cobra.Command {
 		Long: `Checks a change before it is merged: the findings it introduces, what it changes by meaning, and for every
 environment the ESVs that are still missing there and the encrypted secrets that would stop a promotion.
 
-Nothing is asked of a tenant: what an environment has is known from its exported snapshot and its declared
-ESVs in lockstep.yaml. With --live the tenants are asked.` + exitHelp(exitFindings),
+What an environment has is known from its exported snapshot and its declared ESVs in lockstep.yaml, without
+credentials. A tenant is asked only when it is named with --env and nothing in git tells, or with --live.` + exitHelp(exitFindings),
 		Example: `  lockstep check --base origin/main --env staging --env prod
   lockstep check --base main -o markdown > comment.md`,
 		Args: maxArgs(0),
@@ -105,12 +105,17 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 		}
 		r.Compared, r.Changes = true, report.ViewsOf(changes)
 	}
-	envs := o.envs
+	// An environment that is named is asked when nothing in git tells its ESVs; the others never are, so that
+	// a pull request's check needs no credentials.
+	envs, ask := o.envs, askIfUnknown
 	if len(envs) == 0 {
-		envs = envNames(p)
+		envs, ask = envNames(p), askNever
+	}
+	if o.live {
+		ask = askAlways
 	}
 	for _, name := range envs {
-		status, more, err := a.checkEnvironment(ctx, p, name, head.Set, o.live)
+		status, more, err := a.checkEnvironment(ctx, p, name, head.Set, ask)
 		if err != nil {
 			return nil, err
 		}
@@ -138,21 +143,24 @@ func (a *app) loadBase(ctx context.Context, p *config.Project, o checkOptions) (
 }
 
 // checkEnvironment says what an environment lacks for the configuration.
-func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name string, want *schema.Set, live bool) (report.EnvironmentStatus, schema.Diagnostics, error) {
+func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name string, want *schema.Set, ask asking) (report.EnvironmentStatus, schema.Diagnostics, error) {
 	e, err := p.Env(name)
 	if err != nil {
 		return report.EnvironmentStatus{}, nil, err
 	}
-	have, _, err := a.esvNames(ctx, p, e, live)
-	if err != nil {
+	have, _, err := a.esvNames(ctx, p, e, ask)
+	if err != nil && ask != askIfUnknown {
 		return report.EnvironmentStatus{}, nil, err
 	}
 	check := promotionCheck(name, want, have)
 	status := report.EnvironmentStatus{
-		Name: name, Role: e.Role, MissingESVs: check.MissingESVs, EncryptedSecrets: check.EncryptedSecrets, References: referenceViews(want),
+		Name: name, Role: e.Role, MissingESVs: esvNamesOf(check.MissingESVs), EncryptedSecrets: check.EncryptedSecrets, References: referenceViews(want),
 	}
 	if have == nil {
-		status.Problem = "its ESVs are not known: no snapshot and no esvs file in lockstep.yaml"
+		status.Problem = "no snapshot and no esvs file in lockstep.yaml"
+		if err != nil {
+			status.Problem += "; and the tenant: " + firstLine(err.Error())
+		}
 		return status, nil, nil
 	}
 	return status, schema.MissingDiagnostics(name, schema.MissingESVs(schema.ESVReferences(want), have)), nil
@@ -322,3 +330,5 @@ func referenceViews(s *schema.Set) []report.ReferenceView {
 	}
 	return out
 }
+
+func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return line }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -134,9 +135,13 @@ func (a *app) printChecks(checks []doctorCheck) {
 		if !c.OK {
 			sign = s.Bad("✗")
 		}
-		fmt.Fprintf(a.stdout, "  %s %-16s %s\n", sign, c.Name, c.Detail)
+		const indent = 21
+		hang := func(text string) string {
+			return strings.ReplaceAll(wrapText(text, a.width(a.stdout)-indent), "\n", "\n"+strings.Repeat(" ", indent))
+		}
+		fmt.Fprintf(a.stdout, "  %s %-16s %s\n", sign, c.Name, hang(c.Detail))
 		if c.Hint != "" {
-			fmt.Fprintf(a.stdout, "    %-16s %s\n", "", c.Hint)
+			fmt.Fprintf(a.stdout, "    %-16s %s\n", "", hang(c.Hint))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func newESVCommand(a *app) *cobra.Command {
 		"Lists every ESV that a source refers to or declares, with the places of the references.", nil, runESVList)
 	check := sub("check --env NAME [SOURCE]", "Find ESVs that an environment lacks, and encrypted secrets",
 		`Compares what a source refers to with what an environment has: its exported snapshot and declarations in
-lockstep.yaml, or the tenant itself with --live. Answers in the words of the promotion API, before a promotion
+lockstep.yaml, else the tenant itself; with --live always the tenant. Answers in the words of the promotion API, before a promotion
 would.`, []int{exitFindings}, runESVCheck)
 	check.Flags().BoolVar(&o.live, "live", false, "ask the tenant which ESVs it has")
 	addFailOn(check, &o.failOn)
@@ -153,12 +153,13 @@ func runESVCheck(ctx context.Context, a *app, o esvOptions) error {
 	if err != nil {
 		return err
 	}
-	have, from, err := a.esvNames(ctx, p, e, o.live)
+	ask := askIfUnknown
+	if o.live {
+		ask = askAlways
+	}
+	have, from, err := a.esvNames(ctx, p, e, ask)
 	if err != nil {
 		return err
-	}
-	if have == nil {
-		return fmt.Errorf("which ESVs %s has is not known\nGive it a snapshot or an esvs file in lockstep.yaml (lockstep export --env %s -d snapshots/%s.json.gz), or ask the tenant with --live", e.Name, e.Name, e.Name)
 	}
 	check := promotionCheck(e.Name, set.Set, have)
 	diags := schema.MissingDiagnostics(e.Name, schema.MissingESVs(schema.ESVReferences(set.Set), have))

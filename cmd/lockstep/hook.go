@@ -122,7 +122,7 @@ func (a *app) checkPush(ctx context.Context, p *config.Project, g *repo.Git, u r
 	return diags.New(findings(p, old)), head.Len(), nil
 }
 
-const hookMark = "# Installed by lockstep: lockstep hook uninstall NAME takes it away."
+const hookMark = "# Installed by lockstep; lockstep hook uninstall takes it away."
 
 // hookScript hands git's lines on, first to the hook that was there before.
 const hookScript = `#!/bin/sh

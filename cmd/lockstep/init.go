@@ -15,7 +15,6 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
-	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/examples"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -93,7 +92,7 @@ Next:
 		fmt.Fprintln(a.stdout, "  lockstep hook install pre-push        check before every push")
 	}
 	if o.ci == "" {
-		fmt.Fprintf(a.stdout, "  lockstep init --force --ci NAME       the pull-request check, for %s\n", strings.Join(examples.CINames(), " or "))
+		fmt.Fprintf(a.stdout, "  lockstep init --force --ci NAME       the pull-request check (%s)\n", strings.Join(examples.CINames(), ", "))
 	}
 	return nil
 }
@@ -103,17 +102,8 @@ func (a *app) countFound(root, sub string, layout repo.Layout) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "Found %d resources in %s, layout %s", set.Len(), sub, layout)
-	counts := set.CountByType()
-	var parts []string
-	for _, t := range schema.Types() {
-		if n := counts[t.Name]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, t.Plural))
-		}
-	}
-	fmt.Fprintf(a.stdout, ":\n  %s\n", strings.Join(parts, ", "))
-	fmt.Fprintln(a.stdout)
-	if err := report.Unmanaged(a.stdout, set.Unmanaged, a.options()); err != nil {
+	fmt.Fprintf(a.stdout, "Found %d resources in %s, layout %s:\n", set.Len(), sub, layout)
+	if err := a.printCounts(set); err != nil {
 		return err
 	}
 	if n := diags.Count(schema.Error); n > 0 {

@@ -284,7 +284,7 @@ func (a *app) promotionsAhead(p *config.Project, e *config.Environment, want *sc
 		if err != nil {
 			return nil, err
 		}
-		have, _, err := a.esvNames(context.Background(), p, upper, false)
+		have, _, err := a.esvNames(context.Background(), p, upper, askNever)
 		if err != nil {
 			return nil, err
 		}
@@ -311,6 +311,15 @@ func promotionCheck(name string, want *schema.Set, have map[string]bool) engine.
 		out.EncryptedSecrets = append(out.EncryptedSecrets, fmt.Sprintf("%s:%d", v.Pos.File, v.Pos.Line))
 	}
 	slices.Sort(out.MissingESVs)
+	return out
+}
+
+// esvNamesOf turns the promotion API's names back: email.from is esv-email-from.
+func esvNamesOf(api []string) []string {
+	out := make([]string, len(api))
+	for i, m := range api {
+		out[i] = "esv-" + strings.ReplaceAll(m, ".", "-")
+	}
 	return out
 }
 

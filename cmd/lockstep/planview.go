@@ -186,12 +186,8 @@ func aheadView(x engine.Promotion) report.AheadView {
 	if !x.Known {
 		parts = append(parts, "ESVs not known")
 	}
-	if n := len(x.MissingESVs); n > 0 {
-		names := make([]string, n)
-		for i, m := range x.MissingESVs {
-			names[i] = "esv-" + strings.ReplaceAll(m, ".", "-")
-		}
-		parts = append(parts, "lacks "+strings.Join(names, ", "))
+	if len(x.MissingESVs) > 0 {
+		parts = append(parts, "lacks "+strings.Join(esvNamesOf(x.MissingESVs), ", "))
 	}
 	if n := len(x.EncryptedSecrets); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d encrypted %s", n, plural(n, "secret", "secrets")))

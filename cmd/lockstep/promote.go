@@ -72,8 +72,17 @@ func lockState(l tenant.LockResult) engine.LockState {
 
 func (p promoter) Lock(ctx context.Context) (engine.LockState, error) {
 	l, err := p.c.Lock(ctx)
+	var answer *tenant.Error
+	if errors.As(err, &answer) && answer.Status >= 400 && answer.Status < 500 {
+		err = &lockRefused{err}
+	}
 	return lockState(l), err
 }
+
+// lockRefused says, in the tenant's words alone, that it answered and did not give the lock.
+type lockRefused struct{ error }
+
+func (e *lockRefused) Unwrap() []error { return []error{engine.ErrLockRefused, e.error} }
 
 func (p promoter) LockState(ctx context.Context) (engine.LockState, error) {
 	l, err := p.c.LockState(ctx)
@@ -169,9 +178,13 @@ func runPromote(ctx context.Context, a *app, o promoteOptions) (err error) {
 	defer func() { err = errors.Join(err, j.Close()) }()
 	opts := a.promotionOptions(pr, o)
 	opts.On = view.event
-	if _, locked := j.Last("locked"); !locked {
+	lock, err := pr.upperC.LockState(ctx)
+	if err != nil {
+		return err
+	}
+	if lock.Unlocked() || !open(j.Records) {
 		view.event(engine.PhaseStarted{Phase: "preflight"})
-		reviewed, text, perr := a.preflight(ctx, p, pr, o)
+		reviewed, text, perr := a.preflight(ctx, p, pr, o, lock)
 		view.event(engine.PhaseDone{Phase: "preflight", Text: text, Err: perr})
 		if perr != nil {
 			return view.stopped(perr, "Nothing was locked or promoted.")
@@ -195,7 +208,11 @@ func runPromote(ctx context.Context, a *app, o promoteOptions) (err error) {
 		return view.stopped(err, "Nothing was promoted.")
 	}
 	if err != nil {
-		return view.stopped(err, "")
+		stop := view.stopped(err, "")
+		if open(j.Records) {
+			view.note(fmt.Sprintf("\nThe tenants may still be locked.\nGo on:   lockstep promote %s\nUnlock:  lockstep promote unlock %s", o.env, o.env))
+		}
+		return stop
 	}
 	return view.end(result, o.dryRun)
 }
@@ -242,7 +259,7 @@ func open(records []engine.Record) bool {
 		switch r.What {
 		case "will lock":
 			locked = true
-		case "unlocked", "done":
+		case "unlocked", "done", "lock refused":
 			locked = false
 		}
 	}
@@ -280,12 +297,16 @@ func onLoopback(url string) bool {
 // preflight finds before any lock what would stop the promotion, or make it another one than was reviewed:
 // the upper tenant lacks ESVs, the lower holds encrypted secrets, or is not what the plan left. It returns
 // the names that the dry run may report, when a plan was given.
-func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o promoteOptions) (reviewed []engine.Reviewed, text string, err error) {
+func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o promoteOptions, lock tenant.LockResult) (reviewed []engine.Reviewed, text string, err error) {
+	if !lock.Unlocked() {
+		// Under a lock the tenants show no ESVs: nothing can be said before it is given back.
+		return nil, "", &engine.LockedError{What: fmt.Sprintf("%s is locked: promotion %s\nIt is not this one. Wait for it: lockstep promote status %s", pr.upper.Name, cmp.Or(lock.PromotionID, "(unknown)"), pr.upper.Name)}
+	}
 	lower, err := a.snapshot(ctx, p, pr.lowerC)
 	if err != nil {
 		return nil, "", err
 	}
-	have, _, err := a.esvNames(ctx, p, pr.upper, true)
+	have, _, err := a.esvNames(ctx, p, pr.upper, askAlways)
 	if err != nil {
 		return nil, "", err
 	}
@@ -419,12 +440,7 @@ func (e *preflightError) Error() string {
 	var b strings.Builder
 	if n := len(e.check.MissingESVs); n > 0 {
 		fmt.Fprintf(&b, "%s lacks %d %s: ", e.env, n, plural(n, "ESV", "ESVs"))
-		for i, m := range e.check.MissingESVs {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString("esv-" + strings.ReplaceAll(m, ".", "-"))
-		}
+		b.WriteString(strings.Join(esvNamesOf(e.check.MissingESVs), ", "))
 		b.WriteByte('\n')
 		for _, r := range schema.MissingESVs(schema.ESVReferences(e.lower), e.have) {
 			k := r.Key
@@ -497,8 +513,8 @@ func newPromoteStatusCommand(a *app) *cobra.Command {
 				fmt.Fprintf(a.stdout, " by promotion %s", lock.PromotionID)
 			}
 			fmt.Fprintf(a.stdout, "\n%s  %s\n", status.Status, status.Message)
-			for _, m := range status.MissingESVs {
-				fmt.Fprintf(a.stdout, "  lacks esv-%s\n", strings.ReplaceAll(m, ".", "-"))
+			for _, m := range esvNamesOf(status.MissingESVs) {
+				fmt.Fprintf(a.stdout, "  lacks %s\n", m)
 			}
 			for _, s := range status.EncryptedSecrets {
 				fmt.Fprintf(a.stdout, "  encrypted secret: %s\n", s)
@@ -615,6 +631,13 @@ func newPromoteUnlockCommand(a *app, o *promoteOptions) *cobra.Command {
 			if state.Unlocked() {
 				a.note("Both environments are unlocked.")
 				return nil
+			}
+			status, err := c.PromotionStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if status.Status == tenant.PromotionRunning {
+				return &engine.LockedError{What: fmt.Sprintf("%s: promotion %s is running (%s); its lock can't be given back before it ends\nWait for it: lockstep promote status %s. If it was started here: lockstep promote %s goes on with it.", args[0], state.PromotionID, status.Message, args[0], args[0])}
 			}
 			if err := a.confirm(cmd.Context(), fmt.Sprintf("Unlock promotion %s?", state.PromotionID)); err != nil {
 				return err

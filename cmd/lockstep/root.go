@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,12 @@ env:NAME (the live tenant of an environment in lockstep.yaml).
 First time here? Try all of it on a simulated tenant group: lockstep sandbox --help`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if colours := []string{"auto", "always", "never"}; !slices.Contains(colours, a.color) {
+				return usageError(cmd, fmt.Errorf("--color %s: it is auto, always or never", a.color))
+			}
+			return nil
+		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, withSuggestion(cmd, err)) })
 	globalFlags(a, root.PersistentFlags())

@@ -343,7 +343,19 @@ func sandboxDocuments(set *schema.Set) []sim.Document {
 	for _, d := range schema.Documents(seed) {
 		out = append(out, sim.Document{Path: d.Path, Body: schema.CompactJSON(d.Body)})
 	}
-	return append(out, sim.Document{Path: "/openidm/config/sync", Body: json.RawMessage(`{"_id":"sync","mappings":[]}`)})
+	return append(out, unmanagedBaseline()...)
+}
+
+// unmanagedBaseline is what every tenant has from the start of what Lockstep does not manage, as recorded.
+func unmanagedBaseline() []sim.Document {
+	out := []sim.Document{{Path: "/openidm/config/sync", Body: json.RawMessage(`{"_id":"sync","mappings":[]}`)}}
+	for _, realm := range []string{"alpha", "bravo"} {
+		out = append(out, sim.Document{
+			Path: "/am/json/realms/root/realms/" + realm + "/realm-config/authentication",
+			Body: json.RawMessage(`{"_id":"","core":{"adminAuthModule":"Login","orgConfig":"Login"},"_type":{"_id":"EMPTY","name":"Core","collection":false}}`),
+		})
+	}
+	return out
 }
 
 // sandboxValues are values that fit each expression type.

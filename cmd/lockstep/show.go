@@ -84,17 +84,26 @@ func (a *app) showSet(ctx context.Context, name string) error {
 	if format == report.JSON {
 		return a.printJSON(map[string]any{"source": set.Origin, "layout": set.Layout, "resources": set.Len(), "types": counts, "unmanaged": set.Unmanaged})
 	}
+	fmt.Fprintf(a.stdout, "%s: %d resources, layout %s\n", set.Origin, set.Len(), set.Layout)
+	return a.printCounts(set.Set)
+}
+
+// printCounts lists how many resources of each type there are, and what is not managed.
+func (a *app) printCounts(set *schema.Set) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(w, "%s: %d resources, layout %s\n", set.Origin, set.Len(), set.Layout)
+	counts := set.CountByType()
 	for _, t := range schema.Types() {
 		if n := counts[t.Name]; n > 0 {
 			fmt.Fprintf(w, "  %s\t%d\n", t.Plural, n)
 		}
 	}
-	for _, u := range set.Unmanaged {
-		fmt.Fprintf(w, "  not managed yet: %s\t%d\n", u.Type, len(u.Files))
+	if err := w.Flush(); err != nil {
+		return err
 	}
-	return w.Flush()
+	if len(set.Unmanaged) > 0 {
+		fmt.Fprintln(a.stdout)
+	}
+	return report.Unmanaged(a.stdout, set.Unmanaged, a.options())
 }
 
 func newRollbackCommand(a *app) *cobra.Command {

@@ -167,11 +167,20 @@ func (a *app) snapshot(ctx context.Context, p *config.Project, c *tenant.Client)
 	return &loaded{Set: set, live: true}, nil
 }
 
-// esvNames gives the ESVs that an environment has: the tenant's, if it is asked; else those of the exported
-// snapshot in git; else those that its declarations name. known is false when none of them is there.
-func (a *app) esvNames(ctx context.Context, p *config.Project, e *config.Environment, ask bool) (have map[string]bool, from string, err error) {
+// asking says whether a tenant may be asked for its ESVs.
+type asking int
+
+const (
+	askNever asking = iota
+	askIfUnknown
+	askAlways
+)
+
+// esvNames gives the ESVs that an environment has: those of the exported snapshot in git and those that its
+// declarations name; or the tenant's. have is nil when nobody knows.
+func (a *app) esvNames(ctx context.Context, p *config.Project, e *config.Environment, ask asking) (have map[string]bool, from string, err error) {
 	switch {
-	case ask:
+	case ask == askAlways || ask == askIfUnknown && e.Snapshot == "" && e.ESVFile == "":
 		c, err := a.client(e, false)
 		if err != nil {
 			return nil, "", err

@@ -71,9 +71,13 @@ func runTypes(a *app) error {
 		return e.Encode(map[string]any{"types": rows})
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "TYPE\tSCOPE\tCLASS\tREFERS TO\tWHAT IT IS")
+	fmt.Fprintln(w, "TYPE\tSCOPE\tCLASS\tWHAT IT IS")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Scope, r.Class, strings.Join(r.RefersTo, ", "), r.Doc)
+		name, scope, class := r.Name, r.Scope, string(r.Class)
+		for line := range strings.SplitSeq(wrapText(r.Doc, a.width(a.stdout)-typesIndent), "\n") {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, scope, class, line)
+			name, scope, class = "", "", ""
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -82,9 +86,15 @@ func runTypes(a *app) error {
 		for _, r := range rows {
 			fmt.Fprintf(a.stdout, "\n%s\n  REST               %s  %s\n  fr-config-manager  %s\n  frodo              %s\n  API notes          %s\n",
 				r.Name, r.Path, r.Version, r.FrConfig, r.FrodoSection, r.Evidence)
+			if len(r.RefersTo) > 0 {
+				fmt.Fprintf(a.stdout, "  refers to          %s\n", strings.Join(r.RefersTo, ", "))
+			}
 		}
 		return nil
 	}
-	_, err = fmt.Fprintln(a.stdout, "\nPaths and layouts: lockstep types --all, or -o json")
+	_, err = fmt.Fprintln(a.stdout, "\nPaths, layouts and references: lockstep types --all, or -o json")
 	return err
 }
+
+// typesIndent is what the columns before the last take in the list of types.
+const typesIndent = 42

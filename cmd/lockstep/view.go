@@ -203,13 +203,16 @@ func (v *promotionView) wayOut(err error) string {
 	} else if p := asPromotion(err); p != nil {
 		names = p.Status.MissingESVs
 	}
+	if len(names) == 0 && pre != nil && len(pre.check.EncryptedSecrets) > 0 {
+		return "Put what it holds into an ESV secret and name that with a placeholder, or say --ignore-encrypted-secrets.\nWhy: lockstep explain encrypted-secret"
+	}
 	if len(names) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Create what is missing, then run this again:")
-	for _, n := range names {
-		fmt.Fprintf(&b, "\n  lockstep esv push --env %s --name esv-%s", v.pair.upper.Name, strings.ReplaceAll(n, ".", "-"))
+	for _, n := range esvNamesOf(names) {
+		fmt.Fprintf(&b, "\n  lockstep esv push --env %s --name %s", v.pair.upper.Name, n)
 	}
 	return b.String()
 }

@@ -1,0 +1,19 @@
+// Command peak runs a program and prints the most memory that it held, in the system's own unit.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+func main() {
+	c := exec.Command(os.Args[1], os.Args[2:]...)
+	err := c.Run()
+	if c.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Print(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+}
