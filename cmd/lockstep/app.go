@@ -148,6 +148,17 @@ func (a *app) errOptions() report.Options {
 	return report.Options{Style: a.style(a.stderr), Width: a.width(a.stderr), All: a.all}
 }
 
+// begin is how most commands begin: with the output format, one of those that the command can write, and the
+// project.
+func (a *app) begin(formats ...report.Format) (report.Format, *config.Project, error) {
+	format, err := a.outputs(formats...)
+	if err != nil {
+		return "", nil, err
+	}
+	p, err := a.project()
+	return format, p, err
+}
+
 // printFindings shows findings that keep a command from going on.
 func (a *app) printFindings(diags schema.Diagnostics, resources int) error {
 	return report.Write(a.stderr, report.Text, &report.Report{Checked: true, Findings: diags, Resources: resources}, a.errOptions())

@@ -43,11 +43,7 @@ stopped.` + exitHelp(exitFindings, exitStale, exitLocked, exitInterrupted),
 }
 
 func runApply(ctx context.Context, a *app, o planOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.NDJSON)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON, report.NDJSON)
 	if err != nil {
 		return err
 	}

@@ -49,15 +49,11 @@ credentials. A tenant is asked only when it is named with --env and nothing in g
 }
 
 func runCheck(ctx context.Context, a *app, o checkOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML)
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML)
 	if err != nil {
 		return err
 	}
 	failOn, err := parseFailOn(o.failOn)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
 	if err != nil {
 		return err
 	}
@@ -190,11 +186,7 @@ is shown and does not count.` + exitHelp(exitChanges),
 }
 
 func runDrift(ctx context.Context, a *app, o driftOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.HTML)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.HTML)
 	if err != nil {
 		return err
 	}

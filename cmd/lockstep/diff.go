@@ -45,11 +45,7 @@ func addTargets(cmd *cobra.Command, target, exclude *globs) {
 }
 
 func runDiff(ctx context.Context, a *app, o diffOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.HTML)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.HTML)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,7 @@ type doctorCheck struct {
 }
 
 func runDoctor(ctx context.Context, a *app, env string) error {
-	format, err := a.outputs(report.Text, report.JSON)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON)
 	if err != nil {
 		return err
 	}

@@ -53,11 +53,7 @@ listed, and removed only with --prune.` + exitHelp(exitInterrupted),
 }
 
 func runExport(ctx context.Context, a *app, o exportOptions) error {
-	format, err := a.outputs(report.Text, report.JSON)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON)
 	if err != nil {
 		return err
 	}

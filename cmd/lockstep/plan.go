@@ -95,11 +95,7 @@ func environment(p *config.Project, name string) (*config.Environment, error) {
 }
 
 func runPlan(ctx context.Context, a *app, o planOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.Markdown, report.HTML)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.HTML)
 	if err != nil {
 		return err
 	}

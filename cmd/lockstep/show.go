@@ -65,11 +65,7 @@ func looksLikePlan(data []byte) bool {
 
 // showSet counts what a source holds.
 func (a *app) showSet(ctx context.Context, name string) error {
-	format, err := a.outputs(report.Text, report.JSON)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
+	format, p, err := a.begin(report.Text, report.JSON)
 	if err != nil {
 		return err
 	}

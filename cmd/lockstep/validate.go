@@ -47,15 +47,11 @@ func addFailOn(cmd *cobra.Command, failOn *string) {
 }
 
 func runValidate(ctx context.Context, a *app, o validateOptions) error {
-	format, err := a.outputs(report.Text, report.JSON, report.SARIF, report.JUnit, report.GitHub, report.Markdown, report.HTML)
+	format, p, err := a.begin(report.Text, report.JSON, report.SARIF, report.JUnit, report.GitHub, report.Markdown, report.HTML)
 	if err != nil {
 		return err
 	}
 	failOn, err := parseFailOn(o.failOn)
-	if err != nil {
-		return err
-	}
-	p, err := a.project()
 	if err != nil {
 		return err
 	}

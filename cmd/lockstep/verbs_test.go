@@ -317,17 +317,19 @@ func cmdSparse(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n<<20))
 }
 
-// await-file FILE waits until another process has written the file; the test's own deadline ends it.
+// await-file FILE waits until another process has written the file, and gives up after so many looks that
+// something must be wrong: a program that hangs fails the test, not the whole run's time limit.
 func cmdAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await-file FILE")
 	}
-	for {
+	for range 12_000 {
 		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
 			return
 		}
 		time.Sleep(5 * time.Millisecond) // nothing else tells of a file in a portable way
 	}
+	ts.Fatalf("%s did not appear", args[0])
 }
 
 // columns FILE N checks that no line is wider than N, unless it begins with a word that is: a path is never

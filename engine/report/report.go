@@ -86,8 +86,8 @@ type EnvironmentStatus struct {
 // ReferenceView is one place where an ESV is used.
 type ReferenceView struct {
 	ESV      string     `json:"esv"`
-	Kind     string     `json:"kind"`              // placeholder, script, secret-mapping
-	Wrapper  string     `json:"wrapper,omitempty"` // "$int"
+	Kind     string     `json:"kind"`    // placeholder, script, secret-mapping
+	Wrapper  string     `json:"wrapper"` // "$int"; empty for a bare placeholder
 	Default  *string    `json:"default"`
 	Resource schema.Key `json:"resource"`
 	Pointer  string     `json:"pointer"`

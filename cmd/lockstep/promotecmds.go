@@ -1,0 +1,205 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/lockstep-gitops/lockstep/engine"
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/engine/tenant"
+	"github.com/spf13/cobra"
+)
+
+// upperOf makes the client of one environment for the promotion's side commands.
+func (a *app) upperOf(name string) (*config.Project, *config.Environment, *tenant.Client, error) {
+	p, err := a.project()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	e, err := p.Env(name)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c, err := a.client(e, true)
+	return p, e, c, err
+}
+
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func newPromoteStatusCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "status NAME", Short: "Show the lock and how far a promotion is", Args: exactArgs(1, "the environment"),
+		Long: "Shows the lock of the pair of environments, and how far a promotion is." + exitHelp(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := a.outputs(report.Text, report.JSON)
+			if err != nil {
+				return err
+			}
+			_, e, c, err := a.upperOf(args[0])
+			if err != nil {
+				return err
+			}
+			lock, err := c.LockState(cmd.Context())
+			if err != nil {
+				return err
+			}
+			status, err := c.PromotionStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if format == report.JSON {
+				return a.printJSON(map[string]any{"environment": e.Name, "lock": lock, "promotion": status})
+			}
+			fmt.Fprintf(a.stdout, "%s  %s", e.Name, lock.Result)
+			if lock.PromotionID != "" {
+				fmt.Fprintf(a.stdout, " by promotion %s", lock.PromotionID)
+			}
+			fmt.Fprintf(a.stdout, "\n%s  %s\n", status.Status, status.Message)
+			for _, m := range esvNamesOf(status.MissingESVs) {
+				fmt.Fprintf(a.stdout, "  lacks %s\n", m)
+			}
+			for _, s := range status.EncryptedSecrets {
+				fmt.Fprintf(a.stdout, "  encrypted secret: %s\n", s)
+			}
+			return nil
+		},
+	}
+}
+
+func newPromoteReportsCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "reports NAME", Short: "List the reports of past promotions", Args: exactArgs(1, "the environment"),
+		Long: "Lists the reports that the tenant keeps of promotions and dry runs, oldest first." + exitHelp(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := a.outputs(report.Text, report.JSON)
+			if err != nil {
+				return err
+			}
+			_, _, c, err := a.upperOf(args[0])
+			if err != nil {
+				return err
+			}
+			reports, err := c.Reports(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if format == report.JSON {
+				return a.printJSON(map[string]any{"reports": reports})
+			}
+			for _, r := range reports {
+				kind := "promotion"
+				if r.DryRun {
+					kind = "dry run"
+				} else if r.Type != "" {
+					kind = r.Type
+				}
+				fmt.Fprintf(a.stdout, "%s  %-9s  %s\n", r.CreatedDate, kind, r.ReportID)
+			}
+			if len(reports) == 0 {
+				fmt.Fprintln(a.stdout, "No promotion has been run yet.")
+			}
+			return nil
+		},
+	}
+}
+
+func newPromoteReportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "report NAME [ID]", Short: "Show the report of a promotion; the last one without an ID", Args: cobra.RangeArgs(1, 2),
+		Long: "Shows what a promotion changed. ID is a report's id, or \"provisional\": what has changed since the last promotion." + exitHelp(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := a.outputs(report.Text, report.JSON)
+			if err != nil {
+				return err
+			}
+			_, _, c, err := a.upperOf(args[0])
+			if err != nil {
+				return err
+			}
+			id := ""
+			if len(args) > 1 {
+				id = args[1]
+			}
+			r, err := promoter{c}.Report(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if format == report.JSON {
+				return a.printJSON(r)
+			}
+			a.printReport(r)
+			return nil
+		},
+	}
+}
+
+// printReport lists a report's changes by kind of configuration.
+func (a *app) printReport(r engine.PromotionReport) {
+	signs := map[string]string{"added": "+", "modified": "~", "deleted": "-"}
+	item := ""
+	for _, c := range r.Changes {
+		if c.Item != item {
+			item = c.Item
+			fmt.Fprintf(a.stdout, "  %s\n", item)
+		}
+		realm := ""
+		if c.Realm != "" {
+			realm = "  (" + c.Realm + ")"
+		}
+		fmt.Fprintf(a.stdout, "    %s %s%s\n", signs[c.Action], c.Name, realm)
+	}
+	if len(r.Changes) == 0 {
+		fmt.Fprintln(a.stdout, "  no change")
+	}
+}
+
+func newPromoteUnlockCommand(a *app, o *promoteOptions) *cobra.Command {
+	return &cobra.Command{
+		Use: "unlock NAME", Short: "Give back the lock that an interrupted promotion left", Args: exactArgs(1, "the environment"),
+		Long: "Unlocks the two tenants of a promotion that was interrupted here, or whose lock is still held." + exitHelp(exitLocked),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			p, _, c, err := a.upperOf(args[0])
+			if err != nil {
+				return err
+			}
+			pr, err := a.pair(p, args[0])
+			if err != nil {
+				return err
+			}
+			state, err := c.LockState(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if state.Unlocked() {
+				a.note("Both environments are unlocked.")
+				return nil
+			}
+			status, err := c.PromotionStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if status.Status == tenant.PromotionRunning {
+				return &engine.LockedError{What: fmt.Sprintf("%s: promotion %s is running (%s); its lock can't be given back before it ends\nWait for it: lockstep promote status %s. If it was started here: lockstep promote %s goes on with it.", args[0], state.PromotionID, status.Message, args[0], args[0])}
+			}
+			if err := a.confirm(cmd.Context(), fmt.Sprintf("Unlock promotion %s?", state.PromotionID)); err != nil {
+				return err
+			}
+			j, err := a.openPromotion(p, args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, j.Close()) }()
+			view := a.promotionView(report.Text, pr)
+			opts := a.promotionOptions(pr, *o)
+			opts.On = view.event
+			return engine.FinishLock(cmd.Context(), promoter{c}, j, state.PromotionID, opts)
+		},
+	}
+}
