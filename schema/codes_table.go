@@ -3,6 +3,18 @@ package schema
 func fileCodes() []Code {
 	return []Code{
 		{
+			Name: "config", Severity: Error, Summary: "lockstep.yaml, .lockstepignore or an ESV file says something it can't",
+			Explain: `These files steer what is compared and where it is written, so Lockstep guesses nothing: an
+unknown key, a wrong type, an environment that promotes from itself, or a secret written
+into the file ends every command before it does anything.
+
+A variable that is not set is told only when the value is needed, so that lockstep validate
+needs no credentials.
+
+  bad    dev: {url: "https://openam-acme-dev.id.forgerock.io", rol: development}
+  good   dev: {url: "https://openam-acme-dev.id.forgerock.io", role: development}`,
+		},
+		{
 			Name: "json-syntax", Severity: Error, Summary: "a file is not valid JSON",
 			Explain: `The file can't be read, so the resource in it is not checked, compared or pushed. It
 counts as broken, not as deleted: no plan removes it from a tenant.
