@@ -533,7 +533,7 @@ func TestCorpusExportOfSandbox(t *testing.T) {
 			}
 			dir := t.TempDir()
 			// The tenant's own sins; with them as errors no plan is made at all.
-			yaml := "version: 1\nrules: {journey-entry-missing: warning, script-double-encoded: warning, idp-missing-script: warning}\n" + strings.ReplaceAll(sandboxYAML(sb), "\n    role:", "\n    rate: 1000\n    role:")
+			yaml := "version: 1\n" + strings.ReplaceAll(sandboxYAML(sb), "\n    role:", "\n    rate: 1000\n    role:")
 			if err := os.WriteFile(filepath.Join(dir, "lockstep.yaml"), []byte(yaml), 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -139,14 +139,12 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	if err := addDeclared(p, e, want.Set); err != nil {
 		return nil, nil, err
 	}
-	diags := findings(p, want)
-	if errs := diags.AtLeast(schema.Error); len(errs) > 0 {
-		if err := a.printFindings(errs, want.Len()); err != nil {
-			return nil, nil, err
-		}
-		a.note("No plan was made: the source has errors.")
-		return nil, nil, said(exitFindings)
+	// What can't be read can't be planned. What the rules find counts where the plan would write it: an old
+	// fault that the tenant has as well must not keep people from changing something else.
+	if err := a.refuse(want.diags.WithSeverities(p.Rules).AtLeast(schema.Error), want.Len()); err != nil {
+		return nil, nil, err
 	}
+	diags := findings(p, want)
 	role, err := tenantRole(ctx, c, e)
 	if err != nil {
 		return nil, nil, err
@@ -158,6 +156,9 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	d := diff.Options{Target: o.target, Exclude: o.exclude, HashKey: hashKey(p), Tenant: true}
 	changes, err := diff.Compare(live.Set, want.Set, d)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.refuse(about(diags.AtLeast(schema.Error), changes), want.Len()); err != nil {
 		return nil, nil, err
 	}
 	promotions, err := a.promotionsAhead(p, e, want.Set)
@@ -172,6 +173,25 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 		MaxDeletes: p.Limits.Deletes, MaxPercent: p.Limits.DeletePercent, AllowDelete: o.allowDeletes,
 	})
 	return plan, changes, err
+}
+
+// refuse ends a plan when there are errors, and shows them.
+func (a *app) refuse(errs schema.Diagnostics, resources int) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	if err := a.printFindings(errs, resources); err != nil {
+		return err
+	}
+	a.note("No plan was made: the source has errors.")
+	return said(exitFindings)
+}
+
+// about selects the findings about resources that change.
+func about(diags schema.Diagnostics, changes []diff.Change) schema.Diagnostics {
+	return slices.DeleteFunc(diags, func(d schema.Diagnostic) bool {
+		return !slices.ContainsFunc(changes, func(c diff.Change) bool { return c.Key == d.Key && c.Action != diff.Delete })
+	})
 }
 
 // tenantRole is what the environment is, by lockstep.yaml and by the tenant's own word: static configuration

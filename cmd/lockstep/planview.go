@@ -96,6 +96,15 @@ func planView(p *engine.Plan) *report.PlanView {
 	if kept > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("%d %s on the tenant and not in the source; only --prune deletes", kept, plural(kept, "resource is", "resources are")))
 	}
+	errs := 0
+	for _, f := range p.Findings {
+		if f.Severity == schema.Error.String() {
+			errs++
+		}
+	}
+	if errs > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("the source has %d %s in what this plan does not touch: lockstep validate", errs, plural(errs, "error", "errors")))
+	}
 	v.Notes = append(v.Notes, p.Warnings...)
 	return v
 }
