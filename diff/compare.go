@@ -34,6 +34,9 @@ func Compare(live, want *schema.Set, o Options) ([]Change, error) {
 		if !inScope(live, want, k) || !o.selects(cmp.Or(w, l)) || w == nil && o.Tenant && productOwn(l, inWant) || l == nil && o.WantTenant && productOwn(w, inLive) {
 			continue
 		}
+		if (l == nil || w == nil) && leftOut(cmp.Or(l, w)) {
+			continue
+		}
 		c, err := h.compare(l, w)
 		if err != nil {
 			return nil, err
@@ -93,6 +96,14 @@ func inScope(live, want *schema.Set, k schema.Key) bool {
 func productOwn(r *schema.Resource, other map[string]int) bool {
 	t, ok := schema.TypeOf(r.Type)
 	return ok && (t.IsProtected(r) || t.Class == schema.PerEnvironment && other[r.Type] == 0)
+}
+
+// leftOut says whether a resource is one that comes with the product and that exports leave out or not, as
+// they were asked: that one side lacks it says nothing about the tenant.
+func leftOut(r *schema.Resource) bool {
+	_, known := schema.ProductDefault(r.Key)
+	t, ok := schema.TypeOf(r.Type)
+	return known && ok && t.IsProtected(r)
 }
 
 func (o Options) selects(r *schema.Resource) bool {

@@ -174,6 +174,24 @@ func TestTenantsOwnIsNoChange(t *testing.T) {
 	}
 }
 
+// TestExportsLeaveOut: a script that comes with the product is no change for being absent from one side; one
+// that only claims to be a default is.
+func TestExportsLeaveOut(t *testing.T) {
+	const productScript = "01e1a3c0-038b-4c16-956a-6c9d89328cff" // Authentication Tree Decision Node Script
+	for id, want := range map[string]int{productScript: 0, "11111111-2222-3333-4444-555555555555": 1} {
+		one := readSet(t, fmt.Appendf(nil, `{"type":"script","realm":"alpha","id":%q,"body":{"name":"S","default":true,"script":"x"}}`, id))
+		for _, pair := range [][2]*schema.Set{{one, schema.NewSet("empty")}, {schema.NewSet("empty"), one}} {
+			changes, err := diff.Compare(pair[0], pair[1], diff.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(changes) != want {
+				t.Errorf("%s: %d changes, want %d", id, len(changes), want)
+			}
+		}
+	}
+}
+
 // TestNothingSecret holds that no part of a change shows a secret, and that a changed one shows as changed.
 func TestNothingSecret(t *testing.T) {
 	set := func(password, crypto string) *schema.Set {
