@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -257,6 +258,19 @@ func secretInClear(writes []diff.Change) error {
 	return nil
 }
 
+// reference is a value that only says which environment variable has it.
+var reference = regexp.MustCompile(`^\$\{(BASE64:)?[A-Za-z_][A-Za-z0-9_]*\}$`)
+
+// planBody is the body as a plan keeps it: without a secret's value, but with the ${NAME} that says where
+// the value is had, so that nobody has to guess it when the plan is carried out.
+func planBody(t *schema.Type, body map[string]any) map[string]any {
+	out := diff.Strip(t, body)
+	if v, ok := body[t.API.Value].(string); ok && reference.MatchString(v) {
+		out[t.API.Value] = v
+	}
+	return out
+}
+
 // nameTaken refuses to write a resource whose name another live one of its type has: the tenant would
 // answer 409, in the middle of a run (tenant-api, section 10.4: script names are unique in a realm).
 func nameTaken(writes []diff.Change, live *schema.Set) error {
@@ -305,7 +319,7 @@ func (p *Plan) addWrites(writes []ordered, esvs, liveESVs []schema.ESVReference)
 		}
 		p.add(Step{
 			Action: w.Action, Key: w.Key, Name: w.Name, Class: w.Class, Stub: w.stub, Was: was,
-			Want: diff.Digest(&schema.Resource{Key: w.Key, Body: body}), Body: schema.CompactJSON(diff.Strip(t, body)),
+			Want: diff.Digest(&schema.Resource{Key: w.Key, Body: body}), Body: schema.CompactJSON(planBody(t, body)),
 			Patch: w.Patch, Lines: lines(items),
 		})
 	}

@@ -158,6 +158,21 @@ func TestPlanHoldsNoSecret(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsWhereASecretComesFrom: the name of a variable is no secret, and need not be the ESV's.
+func TestPlanKeepsWhereASecretComesFrom(t *testing.T) {
+	for value, want := range map[string]bool{"${MAIL_KEY}": true, "${BASE64:MAIL_KEY}": true, schema.EncodeBase64(hush): false, "x${MAIL_KEY}": false} {
+		key := secret(t, "esv-key", true)
+		key.Body["valueBase64"] = value
+		p := mustPlan(t, set(), set(key), planOptions(false))
+		if got := bytes.Contains(p.Steps[0].Body, []byte(value)); got != want {
+			t.Errorf("%s is in the step's body: %v, want %v", value, got, want)
+		}
+		if _, err := engine.ReadPlan(bytes.NewReader(planBytes(t, p)), "plan.json"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestPlanWarnings(t *testing.T) {
 	live := set()
 	live.Partial = []string{"alpha/theme"}

@@ -64,20 +64,17 @@ value is new to the tenant. A restart is needed before the values count: lockste
 	return cmd
 }
 
-// esvSource reads a source and adds what the environment declares, if one is named.
-func (a *app) esvSource(ctx context.Context, o esvOptions) (*config.Project, *config.Environment, *loaded, error) {
+// esvSource reads a source, and ends the command when parts of it can't be read.
+func (a *app) esvSource(ctx context.Context, o esvOptions) (*config.Project, *loaded, error) {
 	p, err := a.project()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	set, err := a.load(ctx, p, o.source)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	if err := a.unreadable(set); err != nil {
-		return nil, nil, nil, err
-	}
-	return p, nil, set, nil
+	return p, set, a.unreadable(set)
 }
 
 func runESVList(ctx context.Context, a *app, o esvOptions) error {
@@ -85,7 +82,7 @@ func runESVList(ctx context.Context, a *app, o esvOptions) error {
 	if err != nil {
 		return err
 	}
-	p, _, set, err := a.esvSource(ctx, o)
+	p, set, err := a.esvSource(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -145,7 +142,7 @@ func runESVCheck(ctx context.Context, a *app, o esvOptions) error {
 	if err != nil {
 		return err
 	}
-	p, _, set, err := a.esvSource(ctx, o)
+	p, set, err := a.esvSource(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -194,7 +191,7 @@ func (a *app) esvPair(ctx context.Context, o esvOptions) (*config.Project, *conf
 	fail := func(err error) (*config.Project, *config.Environment, *tenant.Client, *schema.Set, *schema.Set, error) {
 		return nil, nil, nil, nil, nil, err
 	}
-	p, _, set, err := a.esvSource(ctx, o)
+	p, set, err := a.esvSource(ctx, o)
 	if err != nil {
 		return fail(err)
 	}

@@ -274,7 +274,7 @@ func (a *app) resolver(p *config.Project, e *config.Environment) (func(context.C
 			return body, nil
 		}
 		value, ok := body["valueBase64"].(string)
-		if !ok && k.Type == "secret" {
+		if !ok && t.API.Versioned {
 			// A plan holds no value of a secret, not even where it comes from. What fr-config-manager
 			// pulls names the variable after the secret.
 			value = "${" + envNameOf(k.ID) + "}"
