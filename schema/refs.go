@@ -153,10 +153,10 @@ func (l *Link) applies(body map[string]any, pointer string) bool {
 func (r *resolver) libraries(t *Type, res *Resource) []Reference {
 	var refs []Reference
 	for _, x := range t.Text {
-		if x.LanguageOf(res.Body) != "javascript" {
-			continue
-		}
 		for _, m := range Select(res.Body, x.Pattern) {
+			if x.LanguageAt(res.Body, m.Pointer) != "javascript" {
+				continue
+			}
 			text, _ := m.Value.(string)
 			for _, use := range requires(text) {
 				to, ok := r.byName(Key{Type: t.Name, Realm: res.Realm, ID: use.name})

@@ -34,15 +34,15 @@ type Resource struct {
 	Body   map[string]any
 	Rev    string  // the tenant's revision; empty when read from files
 	Source *Source // where it was read; nil when it came from a tenant
+	// Place is where it stands in the whole document that it was read from, counted from 1; 0 is nowhere.
+	Place int
 }
 
 // Name is what the admin UI calls the resource; the id where it has no other name.
 func (r *Resource) Name() string {
 	if t, ok := TypeOf(r.Type); ok && t.NamePath != "" {
-		if s, ok := Lookup(r.Body, t.NamePath); ok {
-			if name, ok := s.(string); ok && name != "" {
-				return name
-			}
+		if name := firstStr(r.Body, t.NamePath); name != "" {
+			return name
 		}
 	}
 	return r.ID

@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,8 +13,9 @@ import (
 // A Document is one object as the tenant's REST API keeps it: a tree and each of its nodes are
 // documents of their own, all themes share one.
 type Document struct {
-	Path   string // unescaped segments joined by "/", without host and query
+	Path   string // unescaped segments joined by "/", without host; with a query only where that names the document
 	Body   map[string]any
+	Text   string  // of a document that is no JSON: SAML metadata
 	Source *Source // where it was read from a file; nil otherwise
 }
 
@@ -23,23 +26,62 @@ type restPattern struct {
 }
 
 // restPatterns are in the order of matching: the more literal text a path has, the earlier it comes.
+// Types whose resources may stand anywhere have none.
 var restPatterns = sync.OnceValue(func() []restPattern {
-	order := []string{"cors-service", "cors", "cors-idm", "email-provider", "idp", "service", "service-child", "script", "journey", "theme", "email-template", "secret", "variable"}
 	var out []restPattern
-	for _, name := range order {
-		t, _ := TypeOf(name)
+	literal := map[string]int{}
+	for _, t := range Types() {
+		if t.API.Keyed {
+			continue
+		}
 		p := regexp.QuoteMeta(t.API.Path)
 		p = strings.ReplaceAll(p, `\{realm\}`, `(?P<realm>[^/]+)`)
 		p = strings.ReplaceAll(p, `\{/_type/_id\}`, `[^/]+`)
-		id := `(?P<id>[^/]+)`
-		if strings.Contains(t.ID, "{parent}") {
-			id = `(?P<id>[^/]+/[^/]+/[^/]+)`
-		}
-		p = strings.ReplaceAll(p, `\{id\}`, id)
+		p = strings.ReplaceAll(p, `\{id\}`, `(?P<id>`+t.idPattern()+`)`)
+		literal[t.Name] = len(variable.ReplaceAllString(t.API.Path, ""))
 		out = append(out, restPattern{t, regexp.MustCompile("^" + p + "$")})
 	}
+	slices.SortStableFunc(out, func(a, b restPattern) int { return literal[b.typ.Name] - literal[a.typ.Name] })
 	return out
 })
+
+// idPattern is what the ids of a type look like in a path.
+func (t *Type) idPattern() string {
+	switch {
+	case len(t.API.IDs) > 0:
+		quoted := make([]string, len(t.API.IDs))
+		for i, id := range t.API.IDs {
+			quoted[i] = regexp.QuoteMeta(id)
+		}
+		return strings.Join(quoted, "|")
+	case t.API.Rest:
+		return ".+"
+	case strings.Contains(t.ID, "{parent}"):
+		return strings.Repeat("[^/]+/", strings.Count(t.ID, "{")-1) + "[^/]+"
+	default:
+		return "[^/]+"
+	}
+}
+
+// KeyAt is the key of the document at a REST path (unescaped), and its type, nil when it is of none.
+// Where the document holds several resources, the key has no id.
+func KeyAt(path string) (Key, *Type) {
+	t, realm, id := matchREST(restPatterns(), path)
+	if t == nil {
+		return Key{}, nil
+	}
+	k := Key{Type: t.Name, ID: cmp.Or(t.API.Fixed, id)}
+	if t.Realm {
+		k.Realm = realm
+	}
+	return k, t
+}
+
+// TypeAt is the type of the document at a REST path (unescaped), nil when it is of none.
+func TypeAt(path string) *Type {
+	t, _, _ := matchREST(restPatterns(), path)
+	return t
+}
 
 var nodePath = regexp.MustCompile(`^/am/json/realms/root/realms/([^/]+)/realm-config/authentication/authenticationtrees/nodes/([^/]+)/(?:([^/]+)/)?([^/]+)$`)
 
@@ -54,7 +96,12 @@ func FromDocuments(origin string, docs []Document) (*Set, Diagnostics) {
 	nodes := map[nodeKey]Document{}
 	var trees []*Resource
 	unmanaged := map[string][]string{}
+	metadata := map[Key]Document{}
 	for _, d := range docs {
+		if k, ok := metadataOf(d); ok {
+			metadata[k] = d
+			continue
+		}
 		if m := nodePath.FindStringSubmatch(d.Path); m != nil {
 			nodes[nodeKey{m[1], m[2], orFirstVersion(m[3]), m[4]}] = d
 			continue
@@ -74,6 +121,9 @@ func FromDocuments(origin string, docs []Document) (*Set, Diagnostics) {
 				diags = append(diags, Duplicate(old, r))
 			}
 		}
+	}
+	for _, path := range set.joinMetadata(metadata) {
+		unmanaged[KindOfPath(path)] = append(unmanaged[KindOfPath(path)], path)
 	}
 	used := map[nodeKey]bool{}
 	for _, r := range trees {
@@ -123,17 +173,17 @@ func (t *Type) fromDocument(realm, id string, d Document) []*Resource {
 		return []*Resource{{Key: k, Body: body, Rev: Str(d.Body, "/_rev"), Source: src}}
 	}
 	var out []*Resource
-	for _, m := range Select(d.Body, strings.ReplaceAll(t.API.Member, "{realm}", "*")+"/*") {
+	for i, m := range Select(d.Body, strings.ReplaceAll(t.API.Member, "{realm}", "*")+"/*") {
 		body, ok := m.Value.(map[string]any)
 		if !ok {
 			continue
 		}
 		segs := SplitPointer(m.Pointer)
 		k := t.Key(strings.TrimPrefix(segs[len(segs)-2], "/"), "", body)
-		if k.Realm == "" {
+		if t.Realm && k.Realm == "" || k.ID == "" {
 			continue // the root realm's themes: the API refuses everything else there
 		}
-		out = append(out, &Resource{Key: k, Body: body, Source: d.Source.Below(m.Pointer)})
+		out = append(out, &Resource{Key: k, Body: body, Source: d.Source.Below(m.Pointer), Place: i + 1})
 	}
 	return out
 }
@@ -249,8 +299,83 @@ func TreesBase(realm string) string {
 	return strings.ReplaceAll(treesBase, "{realm}", url.PathEscape(realm))
 }
 
+// MetadataPath is where AM shows the metadata of a SAML entity (tenant-api, section 10.10).
+const MetadataPath = "/am/saml2/jsp/exportmetadata.jsp"
+
+// metadataOf gives the entity whose metadata the document is: its type is left open, its id is the
+// entity's own name.
+func metadataOf(d Document) (Key, bool) {
+	query, ok := strings.CutPrefix(d.Path, MetadataPath+"?")
+	if !ok {
+		return Key{}, false
+	}
+	// The paths of recorded tenants are unescaped; an entity's name may hold any character.
+	name, realm, ok := strings.Cut(strings.TrimPrefix(query, "entityid="), "&realm=")
+	return Key{Realm: strings.Trim(realm, "/"), ID: name}, ok && d.Text != ""
+}
+
+// joinMetadata puts SAML metadata into the bodies of their entities. It answers with the documents that
+// no entity has.
+func (s *Set) joinMetadata(metadata map[Key]Document) (left []string) {
+	if len(metadata) == 0 {
+		return nil
+	}
+	for _, r := range s.byKey {
+		if t, _ := TypeOf(r.Type); !t.API.Metadata {
+			continue
+		}
+		k := Key{Realm: r.Realm, ID: r.Name()}
+		d, ok := metadata[k]
+		if !ok {
+			continue
+		}
+		delete(metadata, k)
+		r.Body = CloneObject(r.Body)
+		r.Body["metadata"] = d.Text
+		if r.Source != nil && d.Source != nil {
+			for _, p := range d.Source.Parts() {
+				p.Prefix = "/metadata"
+				r.Source.AddPart(p)
+			}
+		}
+	}
+	for _, d := range metadata {
+		left = append(left, d.Path)
+	}
+	slices.Sort(left)
+	return left
+}
+
+// Uninherit takes the wrapping off the values of agents that are not inherited.
+func (t *Type) Uninherit(body map[string]any) map[string]any {
+	if !t.API.Inherited {
+		return body
+	}
+	body, _ = uninherit(CloneObject(body)).(map[string]any)
+	return body
+}
+
+// uninherit takes the wrapping off values that are not inherited: AM answers with it, files have none.
+func uninherit(v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		if value, ok := x["value"]; ok && len(x) == 2 && x["inherited"] == false {
+			return uninherit(value)
+		}
+		for k, e := range x {
+			x[k] = uninherit(e)
+		}
+	case []any:
+		for i, e := range x {
+			x[i] = uninherit(e)
+		}
+	}
+	return v
+}
+
 // Decode turns a body from the form the tenant keeps into the one a Resource holds.
 func (t *Type) Decode(body map[string]any) map[string]any {
+	body = t.Uninherit(body)
 	if len(t.API.Coded) == 0 {
 		return body
 	}
@@ -272,6 +397,11 @@ func (t *Type) Encode(body map[string]any) map[string]any {
 	out := CloneObject(body)
 	for _, name := range t.API.Drop {
 		delete(out, name)
+	}
+	for _, name := range t.API.DropEmpty {
+		if list, ok := out[name].([]any); ok && len(list) == 0 {
+			delete(out, name)
+		}
 	}
 	for _, p := range t.API.Coded {
 		if s, ok := Lookup(out, p); ok {
@@ -310,6 +440,9 @@ func Documents(s *Set) []Document {
 			docs = append(docs, journeyDocuments(t, r, path)...)
 		default:
 			docs = append(docs, Document{Path: path, Body: t.Encode(r.Body)})
+			if text := Str(r.Body, "/metadata"); t.API.Metadata && text != "" {
+				docs = append(docs, Document{Path: MetadataPath + "?entityid=" + r.Name() + "&realm=" + r.Realm, Text: text})
+			}
 		}
 	}
 	return docs

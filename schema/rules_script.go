@@ -11,13 +11,10 @@ import (
 // checkScripts checks the text of scripts.
 func checkScripts(c *checker, t *Type, r *Resource) {
 	for _, x := range t.Text {
-		language := x.LanguageOf(r.Body)
-		if !isScript(language) {
-			continue
-		}
 		for _, m := range Select(r.Body, x.Pattern) {
 			text, ok := m.Value.(string)
-			if !ok || strings.TrimSpace(text) == "" {
+			language := x.LanguageAt(r.Body, m.Pointer)
+			if !ok || strings.TrimSpace(text) == "" || !isScript(language) {
 				continue
 			}
 			if _, double := undoLiteral(text); double {

@@ -107,7 +107,7 @@ func scanResource(r *Resource) Scanned {
 	if t, ok := TypeOf(r.Type); ok {
 		for _, x := range t.Text {
 			for _, m := range Select(r.Body, x.Pattern) {
-				s.texts[m.Pointer] = x.LanguageOf(r.Body)
+				s.texts[m.Pointer] = x.LanguageAt(r.Body, m.Pointer)
 			}
 		}
 		// The tenant keeps these in base64, where nothing is substituted.
@@ -125,12 +125,19 @@ func scanOther(o Other) Scanned {
 	return scanDocument(o.File, o.Pointer, o.Value)
 }
 
-// LanguageOf is the language of a text in that body, in lower case.
-func (t Text) LanguageOf(body map[string]any) string {
-	if p, ok := strings.CutPrefix(t.Language, "{"); ok {
-		return strings.ToLower(Str(body, strings.TrimSuffix(p, "}")))
+// LanguageAt is the language of the text at a pointer in that body, in lower case: "javascript", "html".
+func (t Text) LanguageAt(body map[string]any, pointer string) string {
+	p, ok := strings.CutPrefix(t.Language, "{")
+	if !ok {
+		return t.Language
 	}
-	return t.Language
+	p = strings.TrimSuffix(p, "}")
+	var around any = body
+	if name, sibling := strings.CutPrefix(p, ".."); sibling {
+		p = name
+		around, _ = Lookup(body, pointer[:strings.LastIndexByte(pointer, '/')])
+	}
+	return strings.TrimPrefix(strings.ToLower(Str(around, p)), "text/")
 }
 
 // expandsEnv says whether the file is one of those in which fr-config-manager expands "${…}"; in all

@@ -231,12 +231,15 @@ func (s *Source) Below(pointer string) *Source {
 		return nil
 	}
 	out := &Source{}
+	exact := slices.ContainsFunc(s.parts, func(p Part) bool { return p.Prefix == pointer })
 	for _, p := range s.parts {
 		switch rest, below := strings.CutPrefix(p.Prefix, pointer+"/"); {
 		case below:
 			p.Prefix = "/" + rest
 		case p.Prefix == pointer:
 			p.Prefix = ""
+		case exact: // the value stands in a file of its own
+			continue
 		case p.Kind == JSONPart && (p.Prefix == "" || strings.HasPrefix(pointer, p.Prefix+"/")):
 			p.Root += strings.TrimPrefix(pointer, p.Prefix)
 			p.Prefix = ""

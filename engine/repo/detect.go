@@ -79,7 +79,7 @@ func isLayoutDir(fsys fs.FS, l Layout, dir string) bool {
 	switch l {
 	case FrConfig:
 		return slices.ContainsFunc(frConfigRoots(), func(name string) bool {
-			return isDir(name) && !onlyOthers(fsys, path.Join(dir, name))
+			return isDir(name) && isFrConfigRoot(fsys, dir, name)
 		})
 	case Frodo:
 		return isFrodoDir(fsys, dir, entries, isDir)
@@ -100,13 +100,36 @@ func onlyOthers(fsys fs.FS, dir string) bool {
 		!slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isConfiguration(e.Name(), skip) })
 }
 
+// isFrConfigRoot says whether a folder of that name is one of fr-config-manager's tree. Only a few names
+// tell by themselves: other projects have folders called audit, services or ui.
+func isFrConfigRoot(fsys fs.FS, dir, name string) bool {
+	if slices.Contains([]string{"realms", "esvs", "email-templates", "email-provider", "cors"}, name) {
+		return !onlyOthers(fsys, path.Join(dir, name))
+	}
+	found := false
+	patterns := frConfigPatterns()
+	err := fs.WalkDir(fsys, path.Join(dir, name), func(file string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !isJSON(file) {
+			return nil //nolint:nilerr // what can't be read is no sign of anything
+		}
+		segs := strings.Split(strings.TrimPrefix(file, dir+"/"), "/")
+		found = slices.ContainsFunc(patterns, func(p *pathPattern) bool { _, ok := p.match(segs); return ok })
+		if found {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return err == nil && found
+}
+
 // frConfigRoots are the first folders of the paths that the table of types names, less those that
 // frodo has too.
 func frConfigRoots() []string {
 	var roots []string
 	for _, t := range schema.Types() {
-		first, _, _ := strings.Cut(t.FrConfig.Path, "/")
-		roots = append(roots, first)
+		if first, _, _ := strings.Cut(t.FrConfig.Path, "/"); !t.FrConfig.Own {
+			roots = append(roots, first)
+		}
 	}
 	slices.Sort(roots)
 	return slices.Compact(roots)

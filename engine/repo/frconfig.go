@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -17,7 +18,12 @@ type pathPattern struct {
 	literal int // how much of it is fixed: the more, the earlier it matches
 }
 
-type pathSegment struct{ pre, variable, post string }
+// A pathSegment is literal text around at most one variable; rest says that the variable takes all
+// segments that are left.
+type pathSegment struct {
+	pre, variable, post string
+	rest                bool
+}
 
 func frConfigPatterns() []*pathPattern {
 	var out []*pathPattern
@@ -29,10 +35,11 @@ func frConfigPatterns() []*pathPattern {
 		p := byPath[t.FrConfig.Path]
 		if p == nil {
 			p = &pathPattern{}
-			for seg := range strings.SplitSeq(escapeVariables(t.FrConfig.Path), "/") {
-				pre, rest, ok := strings.Cut(seg, "{")
-				variable, post, _ := strings.Cut(rest, "}")
-				p.segs = append(p.segs, pathSegment{pre, variable, post})
+			for seg := range strings.SplitSeq(hideSlashes(t.FrConfig.Path), "/") {
+				pre, after, ok := strings.Cut(seg, "{")
+				variable, post, _ := strings.Cut(after, "}")
+				variable, rest := strings.CutSuffix(variable, "...")
+				p.segs = append(p.segs, pathSegment{pre, variable, post, rest})
 				p.literal += len(pre) + len(post)
 				if !ok {
 					p.literal += 100
@@ -47,11 +54,18 @@ func frConfigPatterns() []*pathPattern {
 	return out
 }
 
-// escapeVariables takes the slash out of a variable such as {/_id}, so that paths split at slashes.
-func escapeVariables(p string) string { return strings.ReplaceAll(p, "{/", "{") }
+// hideSlashes takes the slashes out of variables such as {/_type/_id}, so that paths split at slashes.
+func hideSlashes(p string) string {
+	return pathVariable.ReplaceAllStringFunc(p, func(v string) string { return strings.ReplaceAll(v, "/", "\x01") })
+}
+
+var pathVariable = regexp.MustCompile(`\{[^}]*\}`)
 
 // match gives the variables' values. A variable that stands twice has one value.
 func (p *pathPattern) match(segs []string) (map[string]string, bool) {
+	if n := len(p.segs); n > 0 && p.segs[n-1].rest && len(segs) > n {
+		segs = append(segs[:n-1:n-1], strings.Join(segs[n-1:], "/"))
+	}
 	if len(segs) != len(p.segs) {
 		return nil, false
 	}
@@ -134,7 +148,7 @@ func (l *loader) frFile(m frMatch, nodes *nodeFiles) {
 	realm, parent := m.vars["realm"], unsafeName(m.vars["parent"])
 	if l.report(m.f) {
 		for _, t := range m.p.types {
-			l.broken(t, realm, firstOf(t.API.Fixed, unsafeName(m.vars["id"])))
+			l.broken(t, realm, firstOf(t.API.Fixed, unsafePath(m.vars["id"])))
 		}
 		nodes.take()
 		return
@@ -143,25 +157,28 @@ func (l *loader) frFile(m frMatch, nodes *nodeFiles) {
 	if !ok {
 		l.noObject(m.f, schema.Pos{File: m.f.Name}, "it is no JSON object")
 		for _, t := range m.p.types {
-			l.broken(t, realm, firstOf(t.API.Fixed, unsafeName(m.vars["id"])))
+			l.broken(t, realm, firstOf(t.API.Fixed, unsafePath(m.vars["id"])))
 		}
 		nodes.take()
 		return
 	}
 	if m.p.types[0].FrConfig.Member == "" {
-		l.frResource(m, m.p.types[0], realm, parent, doc, "", nodes)
+		l.frResource(m, typeOfBody(m.p.types, doc), realm, parent, doc, "", nodes)
 		return
 	}
 	taken := map[string]bool{}
 	for _, t := range m.p.types {
-		taken[schema.SplitPointer(t.FrConfig.Member)[0]] = true
-		for _, x := range schema.Select(doc, t.FrConfig.Member) {
+		for _, x := range frMembers(t, doc) {
+			taken[schema.SplitPointer(x.Pointer)[0]] = true
 			if body, ok := x.Value.(map[string]any); ok {
 				l.frResource(m, t, realm, parent, body, x.Pointer, nil)
 			} else {
 				l.noObject(m.f, schema.NewSource(schema.Part{File: m.f.File, Root: x.Pointer}).At(""), x.Pointer+" is no JSON object")
 				l.broken(t, realm, t.API.Fixed)
 			}
+		}
+		if list, ok := strings.CutSuffix(t.FrConfig.Member, "/*"); ok {
+			taken[schema.SplitPointer(list)[0]] = true
 		}
 	}
 	for _, name := range schema.SortedKeys(doc) {
@@ -172,25 +189,76 @@ func (l *loader) frFile(m frMatch, nodes *nodeFiles) {
 	}
 }
 
+// typeOfBody picks the type of a body among those that share a path.
+func typeOfBody(types []*schema.Type, body map[string]any) *schema.Type {
+	for _, t := range types {
+		if t.Is(body) {
+			return t
+		}
+	}
+	return types[0]
+}
+
+// frMembers are the resources of a type in a file that several share.
+func frMembers(t *schema.Type, doc map[string]any) []schema.Match {
+	if t.FrConfig.Member != "/{id}" {
+		return schema.Select(doc, t.FrConfig.Member)
+	}
+	var out []schema.Match
+	for _, id := range t.API.IDs {
+		if v, ok := doc[id]; ok {
+			out = append(out, schema.Match{Pointer: schema.Pointer(id), Value: v})
+		}
+	}
+	return out
+}
+
+// unwrapped takes the body out of the member that holds it, and puts the file's other members beside
+// it: a SAML entity's metadata.
+func unwrapped(t *schema.Type, f *file, doc map[string]any) (map[string]any, *schema.Source) {
+	inner, ok := doc[t.FrConfig.Wrap].(map[string]any)
+	if t.FrConfig.Wrap == "" || !ok {
+		return doc, schema.NewSource(schema.Part{File: f.File})
+	}
+	body := schema.CloneObject(inner)
+	src := schema.NewSource(schema.Part{File: f.File, Root: schema.Pointer(t.FrConfig.Wrap)})
+	for name, v := range doc {
+		if name != t.FrConfig.Wrap {
+			body[name] = v
+			src.AddPart(schema.Part{Prefix: schema.Pointer(name), File: f.File, Root: schema.Pointer(name)})
+		}
+	}
+	return body, src
+}
+
 // frResource makes one resource of a body, its side files and, if it is a journey, its nodes.
 func (l *loader) frResource(m frMatch, t *schema.Type, realm, parent string, body map[string]any, pointer string, nodes *nodeFiles) {
 	src := schema.NewSource(schema.Part{File: m.f.File, Root: pointer})
+	if pointer == "" {
+		body, src = unwrapped(t, m.f, body)
+	}
 	k := t.Key(realm, parent, body)
-	named := unsafeName(m.vars["id"])
+	named := unsafePath(m.vars["id"])
+	if t.IDByPath() && k.ID == "" {
+		k.ID = named
+		if pointer != "" {
+			k.ID = schema.SplitPointer(pointer)[0]
+		}
+	}
 	if k.ID == "" || strings.HasSuffix(k.ID, "/") {
-		l.noObject(m.f, src.At(""), "it has no _id")
+		l.noObject(m.f, src.At(""), "it has no "+t.IDMember())
 		nodes.take()
 		l.broken(t, realm, named)
 		return
 	}
-	if id := m.vars["id"]; id != "" && pointer == "" && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
+	if id := m.vars["id"]; id != "" && pointer == "" && !t.IDByPath() && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
 		l.add(schema.Diagnostic{
 			Code: "id-mismatch", Severity: schema.Warning, Key: k, Pos: src.At("/_id"),
 			Message: fmt.Sprintf("the file is called %s and the resource in it %s", path.Base(m.f.Name), k.ID),
 			Hint:    "The id in the file counts. Rename the file, or correct the id.",
 		})
 	}
-	r := &schema.Resource{Key: k, Body: body, Source: src}
+	r := &schema.Resource{Key: k, Body: t.Uninherit(body), Source: src}
 	ok := l.includes(t, r, m)
 	if t.Journey && !l.joinNodes(r, nodes) {
 		ok = false
@@ -213,6 +281,10 @@ func (l *loader) includes(t *schema.Type, r *schema.Resource, m frMatch) bool {
 		if inc.Base != "" {
 			base = path.Join(l.root, t.Expand(inc.Base, r.Key, r.Body, func(s string) string { return s }))
 		}
+		if inc.Sibling {
+			ok = l.siblings(t, r, m, inc, base) && ok
+			continue
+		}
 		for _, x := range schema.Select(r.Body, inc.Pattern) {
 			ref, isRef := x.Value.(map[string]any)
 			name, isName := ref["file"].(string)
@@ -234,6 +306,34 @@ func (l *loader) includes(t *schema.Type, r *schema.Resource, m frMatch) bool {
 			setAt(r.Body, x.Pointer, text)
 			r.Source.AddPart(part)
 		}
+	}
+	return ok
+}
+
+// siblings puts the texts of side files that stand beside their objects' other members into the body:
+// {"type": "text/javascript", "file": "x.js"}. A file that the row would not call so, and that is not
+// there, is one of the product's own. It answers false when one of ours is not there.
+func (l *loader) siblings(t *schema.Type, r *schema.Resource, m frMatch, inc schema.Include, base string) bool {
+	ok := true
+	parent, member := path.Split(inc.Pattern)
+	for _, x := range schema.Select(r.Body, strings.TrimSuffix(parent, "/")) {
+		object, _ := x.Value.(map[string]any)
+		name, isName := object["file"].(string)
+		if _, has := object[member]; !isName || has {
+			continue
+		}
+		at := x.Pointer + "/" + member
+		if l.files[path.Join(base, name)] == nil && name != frTextName(t, r, inc, at) {
+			continue
+		}
+		f := l.side(r, base, name, r.Source.At(x.Pointer+"/file"))
+		if f == nil {
+			ok = false
+			continue
+		}
+		delete(object, "file")
+		object[member] = string(f.Data)
+		r.Source.AddPart(schema.Part{Prefix: at, File: f.File, Kind: schema.TextPart})
 	}
 	return ok
 }
@@ -292,15 +392,26 @@ func (l *loader) nearest(name string) string {
 	return ""
 }
 
-// setAt replaces the value at a pointer whose parents are objects.
+// setAt replaces the value at a pointer whose parents are there.
 func setAt(body map[string]any, pointer string, v any) {
 	segs := schema.SplitPointer(pointer)
-	for _, s := range segs[:len(segs)-1] {
-		next, ok := body[s].(map[string]any)
-		if !ok {
-			return
+	last := segs[len(segs)-1]
+	parent, _ := schema.Lookup(body, schema.Pointer(segs[:len(segs)-1]...))
+	switch p := parent.(type) {
+	case map[string]any:
+		p[last] = v
+	case []any:
+		if i, err := strconv.Atoi(last); err == nil && i >= 0 && i < len(p) {
+			p[i] = v
 		}
-		body = next
 	}
-	body[segs[len(segs)-1]] = v
+}
+
+// unsafePath is unsafeName of each segment.
+func unsafePath(p string) string {
+	segs := strings.Split(p, "/")
+	for i := range segs {
+		segs[i] = unsafeName(segs[i])
+	}
+	return strings.Join(segs, "/")
 }

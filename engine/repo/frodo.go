@@ -2,6 +2,7 @@ package repo
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -24,9 +25,12 @@ const (
 func frodoExtras() map[string]string {
 	return map[string]string{
 		"scripts": "script", "emailTemplates": "emailTemplate", "themes": "theme", "socialIdentityProviders": "idp", "variable": "variable",
-		"circlesOfTrust": "cot", "saml2Entities": "saml",
+		"circlesOfTrust": samlSection + "/cot", "saml2Entities": samlEntities,
 	}
 }
+
+// samlEntities stands for the sections of hosted and of remote entities: each object says which.
+const samlEntities = samlSection + "/*"
 
 // isFrodoExport says whether a JSON file is one of frodo's exports.
 func isFrodoExport(m map[string]any) bool {
@@ -70,7 +74,7 @@ func isBareJourney(m map[string]any) bool {
 
 func isSection(name string) bool {
 	for _, t := range schema.Types() {
-		if t.Frodo.Section == name {
+		if t.Frodo.Section == name || strings.HasPrefix(t.Frodo.Section, name+"/") || slices.Contains(t.Frodo.Aliases, name) {
 			return true
 		}
 	}
@@ -88,13 +92,6 @@ func unmanagedSection(scope, section, id string) string {
 	if scope == scopeRoot {
 		return "configuration of the root realm"
 	}
-	// Sections that only exports of a type have.
-	switch section {
-	case "connector":
-		return schema.KindOfSection(scopeGlobal, "idm", "provisioner.openicf/"+id)
-	case "secrets":
-		return schema.KindOfSection(scopeRealm, "secretstore", id)
-	}
 	return schema.OtherKind
 }
 
@@ -102,10 +99,11 @@ func unmanagedSection(scope, section, id string) string {
 type frodoFile struct {
 	*file
 	l       *loader
-	many    bool   // it holds more than one object: places in it need a pointer
-	scope   string // of the whole file, as its folder says
-	realm   string // of the whole file, as its folder, its content or its name say
-	unknown bool   // its realm is not known, and that was said
+	many    bool              // it holds more than one object: places in it need a pointer
+	scope   string            // of the whole file, as its folder says
+	realm   string            // of the whole file, as its folder, its content or its name say
+	places  map[string]string // members of objects that stand elsewhere in the file
+	unknown bool              // its realm is not known, and that was said
 }
 
 // A section of a frodoFile.
@@ -193,14 +191,18 @@ func sectionOfName(name string) string {
 
 // frodoBroken marks the resource that a file of the separate form is named after.
 func (l *loader) frodoBroken(name, scope, realm, section string) {
-	suffix := "." + section + ".json"
-	id, ofOne := strings.CutSuffix(path.Base(name), suffix)
+	if isIDMSection(section) {
+		l.idmBroken(name, section)
+		return
+	}
 	var types []*schema.Type
 	for _, t := range schema.Types() {
-		if frodoFolder(t) != section {
+		if t.Frodo.FolderName() != section {
 			continue
 		}
 		types = append(types, t)
+		suffix := "." + t.Frodo.FileSuffix() + ".json"
+		id, ofOne := strings.CutSuffix(path.Base(name), suffix)
 		if t.API.Fixed != "" {
 			if strings.HasSuffix(name, "/"+t.API.Fixed+suffix) {
 				l.broken(t, realm, t.API.Fixed)
@@ -219,13 +221,25 @@ func (l *loader) frodoBroken(name, scope, realm, section string) {
 	}
 }
 
-// frodoFolder is the folder of the separate form, and its files' suffix: the section's name, but for
-// journeys.
-func frodoFolder(t *schema.Type) string {
-	if t.Journey {
-		return "journey"
+// idmBroken marks the IDM document that a file of the separate form is named after.
+func (l *loader) idmBroken(name, section string) {
+	_, below, _ := strings.Cut(l.below(name), section+"/")
+	for _, t := range schema.Types() {
+		if id, ok := strings.CutSuffix(path.Base(below), "."+t.Frodo.Elements+".json"); ok && t.Frodo.Elements != "" {
+			l.broken(t, "", unsafeName(id))
+			return
+		}
 	}
-	return t.Frodo.Section
+	id, ok := strings.CutSuffix(below, "."+section+".json")
+	k, t := schema.KeyAt(idmConfig + unsafePath(id))
+	switch {
+	case !ok || t == nil:
+		l.partial("")
+	case t.API.Member != "":
+		l.partial("", t)
+	default:
+		l.broken(t, k.Realm, k.ID)
+	}
 }
 
 // read takes the file's objects, and answers with what is to be done when all files are read.

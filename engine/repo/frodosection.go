@@ -3,6 +3,7 @@ package repo
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -12,6 +13,13 @@ import (
 // read.
 func (f *frodoFile) section(s frodoSection, v any) []func() {
 	objects, _ := v.(map[string]any)
+	if s.name == samlSection {
+		return f.saml(s, objects)
+	}
+	if t := singleType(s.name); t != nil && len(objects) > 0 {
+		f.single(t, s, objects)
+		return nil
+	}
 	var later []func()
 	for _, id := range schema.SortedKeys(objects) {
 		pointer := s.pointer + schema.Pointer(id)
@@ -26,6 +34,65 @@ func (f *frodoFile) section(s frodoSection, v any) []func() {
 	return later
 }
 
+// The section of SAML holds sections of its own: entities by where they are, circles of trust, and the
+// entities' metadata apart from them.
+const (
+	samlSection  = "saml"
+	metadataPart = "metadata"
+)
+
+func (f *frodoFile) saml(s frodoSection, parts map[string]any) []func() {
+	metadata, _ := parts[metadataPart].(map[string]any)
+	var later []func()
+	for _, part := range schema.SortedKeys(parts) {
+		sub := s
+		sub.name, sub.pointer = samlSection+"/"+part, s.pointer+schema.Pointer(part)
+		objects, _ := parts[part].(map[string]any)
+		if part != metadataPart {
+			for id, v := range objects {
+				if body, ok := v.(map[string]any); ok && metadata[id] != nil {
+					body[metadataPart] = metadata[id]
+					f.elsewhere(sub.pointer+schema.Pointer(id, metadataPart), s.pointer+schema.Pointer(metadataPart, id))
+				}
+			}
+			later = append(later, f.section(sub, objects)...)
+		}
+	}
+	return later
+}
+
+// elsewhere notes that a member of an object stands at another place of the file.
+func (f *frodoFile) elsewhere(member, place string) {
+	if f.places == nil {
+		f.places = map[string]string{}
+	}
+	f.places[member] = place
+}
+
+// singleType is the type whose section is the object itself, or the whole document.
+func singleType(section string) *schema.Type {
+	for _, t := range schema.Types() {
+		if t.Frodo.Single && t.Frodo.Section == section {
+			return t
+		}
+	}
+	return nil
+}
+
+func (f *frodoFile) single(t *schema.Type, s frodoSection, body map[string]any) {
+	switch {
+	case s.scope == scopeRoot:
+		f.unmanaged(s, "", body, s.pointer)
+	case t.API.Member != "":
+		f.idm(s, strings.TrimPrefix(t.API.Path, idmConfig), body, s.pointer)
+	case t.Realm && s.realm == "":
+		f.noRealm(s.pointer)
+		f.l.partial("", t)
+	default:
+		f.resource(t, s, t.API.Fixed, body, s.pointer)
+	}
+}
+
 func (f *frodoFile) entry(s frodoSection, id string, v any, pointer string) []func() {
 	body, ok := v.(map[string]any)
 	if s.scope == scopeRoot || !ok {
@@ -35,6 +102,9 @@ func (f *frodoFile) entry(s frodoSection, id string, v any, pointer string) []fu
 	if isIDMSection(s.name) {
 		f.idm(s, id, body, pointer)
 		return nil
+	}
+	if s.name == samlEntities {
+		s.name = samlSection + "/" + schema.Str(body, "/entityLocation")
 	}
 	t := frodoType(s, id, body)
 	if t == nil {
@@ -56,23 +126,33 @@ func (f *frodoFile) entry(s frodoSection, id string, v any, pointer string) []fu
 // frodoType is the row of an object in a section; nil when its kind is not managed.
 func frodoType(s frodoSection, id string, body map[string]any) *schema.Type {
 	scope := s.scope
-	if schema.Str(body, "/location") == scopeGlobal {
+	switch location := schema.Str(body, "/location"); {
+	case location == scopeGlobal:
 		scope = scopeGlobal
+	case location != "" && scope == scopeUnknown:
+		scope = scopeRealm
 	}
 	var found *schema.Type
+	better := func(t *schema.Type) bool {
+		switch {
+		case found == nil || t.API.Fixed != "":
+			return true
+		case scope == scopeUnknown && t.Realm != found.Realm:
+			return t.Realm
+		}
+		return t.Is(body) && !found.Is(body)
+	}
 	for _, t := range schema.Types() {
-		if t.Frodo.Section != s.name || t.Frodo.Children || t.API.Fixed != "" && t.API.Fixed != id {
+		if t.Frodo.Section != s.name && !slices.Contains(t.Frodo.Aliases, s.name) || t.Frodo.Children || t.API.Fixed != "" && t.API.Fixed != id {
 			continue
 		}
-		if scope == scopeGlobal && t.Realm || scope == scopeRealm && !t.Realm && !s.copies {
+		if scope == scopeGlobal && t.Realm || scope == scopeRealm && !t.Realm && !s.copies && len(t.Frodo.Aliases) == 0 {
 			continue
 		}
-		for _, skip := range t.API.Skip {
-			if id == skip {
-				return nil
-			}
+		if slices.Contains(t.API.Skip, id) {
+			continue
 		}
-		if found == nil || t.API.Fixed != "" {
+		if better(t) {
 			found = t
 		}
 	}
@@ -94,6 +174,10 @@ const idmConfig = "/openidm/config/"
 // idm takes one of IDM's documents: which type it is, its path on the tenant says.
 func (f *frodoFile) idm(s frodoSection, id string, body map[string]any, pointer string) {
 	src := schema.NewSource(schema.Part{File: f.File, Root: pointer})
+	if !f.elements(id, body, src) {
+		f.l.partial("", schema.TypeAt(idmConfig+id))
+		return
+	}
 	set, diags := schema.FromDocuments("", []schema.Document{{Path: idmConfig + id, Body: body, Source: src}})
 	f.l.diags = append(f.l.diags, diags...)
 	for _, r := range set.All() {
@@ -102,6 +186,37 @@ func (f *frodoFile) idm(s frodoSection, id string, body map[string]any, pointer 
 	if set.Len() == 0 {
 		f.unmanaged(s, id, body, pointer)
 	}
+}
+
+// elements puts the elements of a whole document in the place of the names of their files. It answers
+// false when one is not there.
+func (f *frodoFile) elements(id string, doc map[string]any, src *schema.Source) bool {
+	t := schema.TypeAt(idmConfig + id)
+	if t == nil || t.Frodo.Elements == "" {
+		return true
+	}
+	ok := true
+	for _, m := range schema.Select(doc, t.API.Member+"/*") {
+		text, _ := m.Value.(string)
+		name, isName := strings.CutPrefix(text, "file://")
+		if !isName {
+			continue
+		}
+		of := &schema.Resource{Key: schema.Key{Type: t.Name, ID: strings.TrimSuffix(name, "."+t.Frodo.Elements+".json")}, Source: src}
+		side := f.l.side(of, path.Dir(f.Name), name, src.At(m.Pointer))
+		if side == nil {
+			ok = false
+			continue
+		}
+		body, isObject := side.object()
+		if f.l.report(side) || !isObject {
+			ok = false
+			continue
+		}
+		setAt(doc, m.Pointer, body)
+		src.AddPart(schema.Part{Prefix: m.Pointer, File: side.File})
+	}
+	return ok
 }
 
 func (f *frodoFile) unmanaged(s frodoSection, id string, v any, pointer string) {
@@ -131,27 +246,34 @@ func (f *frodoFile) noRealm(pointer string) {
 func (f *frodoFile) resource(t *schema.Type, s frodoSection, id string, body map[string]any, pointer string) {
 	src := schema.NewSource(schema.Part{File: f.File, Root: pointer})
 	k := t.Key(s.realm, "", body)
-	if k.ID == "" {
+	if k.ID == "" || strings.HasPrefix(k.ID, "/") || t.IDByPath() && t.API.Fixed == "" {
 		k.ID = strings.TrimPrefix(id, t.IDPrefix)
 	}
 	if k.ID == "" {
 		f.l.partial(s.realm, t)
-		f.l.noObject(f.file, src.At(""), "it has no _id")
+		f.l.noObject(f.file, src.At(""), "it has no "+t.IDMember())
 		return
 	}
 	r := &schema.Resource{Key: k, Body: body, Source: src}
-	children, _ := body["nextDescendents"].([]any)
-	delete(body, "nextDescendents")
-	if !f.texts(t, r, pointer) {
-		f.l.set.MarkBroken(k)
-		return
-	}
-	f.plainValue(t, r, pointer)
-	f.l.copy(r)
 	child := childType(t, k.ID)
+	member := schema.Frodo{}.ListName()
+	if child != nil {
+		member = child.Frodo.ListName()
+	}
+	children, _ := body[member].([]any)
+	delete(body, member)
+	if len(body) > 0 || len(children) == 0 { // else the object is there for its list only
+		if !f.texts(t, r, pointer) {
+			f.l.set.MarkBroken(k)
+			return
+		}
+		f.plainValue(t, r, pointer)
+		r.Body = t.Uninherit(r.Body)
+		f.l.copy(r)
+	}
 	for i, c := range children {
 		object, ok := c.(map[string]any)
-		at := fmt.Sprintf("%s/nextDescendents/%d", pointer, i)
+		at := fmt.Sprintf("%s/%s/%d", pointer, member, i)
 		if child == nil || !ok {
 			f.unmanaged(s, id, c, at)
 			continue
@@ -185,10 +307,11 @@ func childType(parent *schema.Type, id string) *schema.Type {
 	return found
 }
 
-// texts brings the texts that the tenant keeps in base64 into the clear, whatever form the export
-// has. It answers false when a text's file is not there.
+// texts brings texts into the form that a Resource holds, whatever form the export has. It answers
+// false when a text's file is not there.
 func (f *frodoFile) texts(t *schema.Type, r *schema.Resource, pointer string) bool {
-	for _, p := range t.API.Coded {
+	for _, p := range append(t.API.Coded[:len(t.API.Coded):len(t.API.Coded)], t.Frodo.Lines...) {
+		coded := slices.Contains(t.API.Coded, p)
 		v, ok := schema.Lookup(r.Body, p)
 		if !ok {
 			continue
@@ -198,20 +321,21 @@ func (f *frodoFile) texts(t *schema.Type, r *schema.Resource, pointer string) bo
 			if side == nil {
 				return false
 			}
-			text := unwrap(string(side.Data))
-			part := schema.Part{Prefix: p, File: side.File, Kind: schema.TextPart}
-			if strings.HasPrefix(string(side.Data), `"`) && text != string(side.Data) {
-				part.Kind = schema.JSONPart // the file is one JSON string
-			} else if text != string(side.Data) {
-				text = string(side.Data) // a file of base64 is a file of base64
+			text, part := string(side.Data), schema.Part{Prefix: p, File: side.File, Kind: schema.TextPart}
+			if plain := unwrap(text); coded && strings.HasPrefix(text, `"`) && plain != text {
+				text, part.Kind = plain, schema.JSONPart // the file is one JSON string; a file of base64 is a file of base64
 			}
 			r.Source.AddPart(part)
 			setAt(r.Body, p, text)
 			continue
 		}
-		if text, kind, ok := plainText(v); ok && kind != schema.JSONPart {
-			r.Source.AddPart(schema.Part{Prefix: p, File: f.File, Kind: kind, Root: pointer + p})
+		_, isList := v.([]any)
+		root := firstOf(f.places[pointer+p], pointer+p)
+		if text, kind, ok := plainText(v); ok && kind != schema.JSONPart && (coded || isList) {
+			r.Source.AddPart(schema.Part{Prefix: p, File: f.File, Kind: kind, Root: root})
 			setAt(r.Body, p, text)
+		} else if root != pointer+p {
+			r.Source.AddPart(schema.Part{Prefix: p, File: f.File, Root: root})
 		}
 	}
 	return true
@@ -307,6 +431,11 @@ func (l *loader) copy(r *schema.Resource) {
 	old := l.set.Add(r)
 	if old == nil {
 		return
+	}
+	// What a journey carries along of a SAML entity is without its metadata.
+	if t, _ := schema.TypeOf(r.Type); t.API.Metadata && r.Body[metadataPart] == nil && old.Body[metadataPart] != nil {
+		r.Body = schema.CloneObject(r.Body)
+		r.Body[metadataPart] = old.Body[metadataPart]
 	}
 	where := differs(old, r)
 	if where == "" {

@@ -78,7 +78,8 @@ func (l *loader) restFile(name string, at map[string]schema.Other) []schema.Docu
 			l.noObject(f, schema.NewSource(schema.Part{File: rec}).At(""), fmt.Sprintf(`line %d lacks one of "path", "body"`, before+1))
 			continue
 		}
-		docs = append(docs, schema.Document{Path: path, Body: object, Source: schema.NewSource(schema.Part{File: rec, Root: "/body"})})
+		text, _ := body.(string)
+		docs = append(docs, schema.Document{Path: path, Body: object, Text: text, Source: schema.NewSource(schema.Part{File: rec, Root: "/body"})})
 		at[path] = schema.Other{File: rec, Pointer: "/body", Value: body}
 	}
 	return docs

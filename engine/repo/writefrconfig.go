@@ -3,6 +3,7 @@ package repo
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -50,9 +51,19 @@ func (w *writer) frconfig() error {
 // frPath is the path of a resource's main file, as the row has it.
 func frPath(t *schema.Type, r *schema.Resource) string {
 	p := strings.ReplaceAll(t.FrConfig.Path, "{name}", escapeBraces(safeName(r.Name())))
+	p = strings.ReplaceAll(p, "{id...}", escapeBraces(safePath(r.ID)))
 	parent, _, _ := strings.Cut(r.ID, "/")
 	p = strings.ReplaceAll(p, "{parent}", escapeBraces(safeName(parent)))
 	return unescapeBraces(t.Expand(p, r.Key, r.Body, safeName))
+}
+
+// safePath is safeName of each segment.
+func safePath(p string) string {
+	segs := strings.Split(p, "/")
+	for i := range segs {
+		segs[i] = safeName(segs[i])
+	}
+	return strings.Join(segs, "/")
 }
 
 // What is filled in may hold braces itself; they are no variables.
@@ -102,7 +113,24 @@ func (w *writer) frResource(t *schema.Type, r *schema.Resource, main string) {
 		w.frNodes(r, path.Dir(main))
 	}
 	w.frTexts(t, r, body, main)
-	w.put(main, schema.EncodeJSON(body), r.Key)
+	w.put(main, schema.EncodeJSON(wrapped(t, body)), r.Key)
+}
+
+// wrapped puts the body into the member that holds it in the file, and texts beside it.
+func wrapped(t *schema.Type, body map[string]any) map[string]any {
+	if t.FrConfig.Wrap == "" {
+		return body
+	}
+	doc := map[string]any{}
+	for _, p := range t.Frodo.Lines {
+		name := schema.SplitPointer(p)[0]
+		if v, ok := body[name]; ok {
+			doc[name] = v
+			delete(body, name)
+		}
+	}
+	doc[t.FrConfig.Wrap] = body
+	return doc
 }
 
 // frTexts moves long texts into side files.
@@ -113,6 +141,9 @@ func (w *writer) frTexts(t *schema.Type, r *schema.Resource, body map[string]any
 			text, ok := m.Value.(string)
 			star := strings.HasSuffix(inc.Pattern, "/*")
 			if !ok || text == "" && !star {
+				continue
+			}
+			if inc.Sibling && !movable(r.Body, m.Pointer) {
 				continue
 			}
 			if inc.Coded {
@@ -131,16 +162,64 @@ func (w *writer) frTexts(t *schema.Type, r *schema.Resource, body map[string]any
 				name = w.used.take(path.Join(base, frTextName(t, r, inc, m.Pointer)))
 			}
 			w.put(name, []byte(text), r.Key)
-			setAt(body, m.Pointer, map[string]any{"file": strings.TrimPrefix(name, base+"/")})
+			if ref := strings.TrimPrefix(name, base+"/"); inc.Sibling {
+				at := strings.LastIndexByte(m.Pointer, '/')
+				makeAt(body, m.Pointer[:at]+"/file", ref)
+				drop(body, m.Pointer)
+			} else {
+				setAt(body, m.Pointer, map[string]any{"file": ref})
+			}
 		}
 	}
 }
 
+// movable says whether the script of which the text at the pointer is the source moves to a file: only
+// JavaScript does, and not where the script names a file already.
+func movable(body map[string]any, pointer string) bool {
+	around, _ := schema.Lookup(body, pointer[:strings.LastIndexByte(pointer, '/')])
+	object, _ := around.(map[string]any)
+	kind, _ := object["type"].(string)
+	_, has := object["file"]
+	return !has && strings.Contains(kind, "javascript")
+}
+
+// frTextName is the name of a side file, as the row has it.
 func frTextName(t *schema.Type, r *schema.Resource, inc schema.Include, pointer string) string {
-	segs := schema.SplitPointer(pointer)
-	name := strings.ReplaceAll(inc.Name, "{*}", escapeBraces(safeName(segs[len(segs)-1])))
-	name = strings.ReplaceAll(name, "{name}", escapeBraces(safeName(r.Name())))
+	name := strings.ReplaceAll(inc.Name, "{name}", escapeBraces(safeName(r.Name())))
+	pattern, segs := schema.SplitPointer(inc.Pattern), schema.SplitPointer(pointer)
+	n := 0
+	for i, p := range pattern {
+		if p == "*" && i < len(segs) {
+			n++
+			star := escapeBraces(safeName(segs[i]))
+			name = strings.ReplaceAll(name, fmt.Sprintf("{*%d}", n), star)
+			if !slices.Contains(pattern[i+1:], "*") {
+				name = strings.ReplaceAll(name, "{*}", star)
+			}
+		}
+	}
+	for {
+		before, after, ok := strings.Cut(name, "{../")
+		member, rest, closed := strings.Cut(after, "}")
+		if !ok || !closed {
+			break
+		}
+		name = before + escapeBraces(safeName(nearest(r.Body, segs, member))) + rest
+	}
 	return unescapeBraces(t.Expand(name, r.Key, r.Body, safeName))
+}
+
+// nearest is the string member of the nearest object around a value that has it.
+func nearest(body map[string]any, segs []string, member string) string {
+	for i := len(segs) - 1; i >= 0; i-- {
+		around, _ := schema.Lookup(body, schema.Pointer(segs[:i]...))
+		if object, ok := around.(map[string]any); ok {
+			if s, ok := object[member].(string); ok {
+				return s
+			}
+		}
+	}
+	return ""
 }
 
 // keptText is the side file that a text has and may keep.
@@ -217,5 +296,5 @@ func (w *writer) frMember(shared map[string]map[string]any, t *schema.Type, r *s
 		setAt(doc, list, append(elements, body))
 		return
 	}
-	setAt(doc, t.FrConfig.Member, body)
+	makeAt(doc, t.Expand(t.FrConfig.Member, r.Key, r.Body, schema.EscapeSegment), body)
 }

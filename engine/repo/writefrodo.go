@@ -1,66 +1,178 @@
 package repo
 
 import (
-	"fmt"
+	"cmp"
+	"math"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
-// frodoHome is the place of a resource in frodo's exports.
-func frodoHome(t *schema.Type, r *schema.Resource) (scope string, section, key string) {
-	key = r.ID
-	if !t.Realm {
-		return scopeGlobal, t.Frodo.Section, key
+// frodoHome is the place of a resource in frodo's exports: the section's path in the document, and the
+// object's key there; none where the section is the object.
+func frodoHome(t *schema.Type, r *schema.Resource) (scope string, section []string, key string) {
+	section = strings.Split(t.Frodo.Section, "/")
+	switch {
+	case isIDMSection(t.Frodo.Section):
+		key = idmKey(t, r)
+	case t.Frodo.Prefixed:
+		key = t.IDPrefix + r.ID
+	case !t.Frodo.Single:
+		key = r.ID
 	}
-	return "realm/root-" + r.Realm, t.Frodo.Section, key
+	if !t.Realm || isIDMSection(t.Frodo.Section) {
+		return scopeGlobal, section, key
+	}
+	return "realm/root-" + r.Realm, section, key
+}
+
+// idmKey is the id of the IDM document that a resource is.
+func idmKey(t *schema.Type, r *schema.Resource) string {
+	return t.Expand(strings.TrimPrefix(t.API.Path, idmConfig), r.Key, r.Body, func(s string) string { return s })
+}
+
+// inDocument says whether frodo keeps the type's resources in the whole document that the tenant has
+// them in.
+func inDocument(t *schema.Type) bool {
+	return t.API.Member != "" && (isIDMSection(t.Frodo.Section) || t.Frodo.Single)
 }
 
 // frodoSeparate plans the tree of separate files.
 func (w *writer) frodoSeparate() error {
-	children, err := w.frodoChildren()
-	if err != nil {
-		return err
-	}
+	children := w.frodoChildren()
 	for _, r := range w.all {
 		t, ok := schema.TypeOf(r.Type)
-		if !ok || t.Frodo.Section == "" || t.Frodo.Children {
+		if !ok || t.Frodo.Section == "" || t.Frodo.Children || inDocument(t) {
 			continue
 		}
-		scope, section, key := frodoHome(t, r)
-		folder := frodoFolder(t)
-		base := slug(r.Name())
-		if isIDMSection(section) {
-			base = r.ID // IDM's ids are paths: servletfilter/cors
+		w.frodoFile(t, r, children[r.Key])
+	}
+	for parent, list := range children {
+		if t, _ := schema.TypeOf(parent.Type); !w.has(parent) {
+			w.frodoFile(t, &schema.Resource{Key: parent, Body: map[string]any{}}, list)
 		}
-		segs := strings.Split(base, "/")
+	}
+	return w.frodoDocuments(func(t *schema.Type, doc map[string]any, elements []*schema.Resource) {
+		dir := path.Join(scopeGlobal, t.Frodo.Section)
+		if isIDMSection(t.Frodo.Section) {
+			dir = path.Join(dir, schema.Str(doc, "/_id"))
+		}
+		var refs []any
+		var keys []schema.Key
+		for _, r := range elements {
+			name := w.frodoKept(r)
+			if name == "" || path.Dir(name) != dir {
+				name = w.used.take(path.Join(dir, safeName(slug(r.Name()))+"."+t.Frodo.Elements+".json"))
+			} else {
+				w.used.take(name)
+			}
+			w.put(name, schema.EncodeJSON(r.Body), r.Key)
+			refs, keys = append(refs, "file://"+path.Base(name)), append(keys, r.Key)
+		}
+		makeAt(doc, t.API.Member, refs)
+		id := schema.Str(doc, "/_id")
+		w.put(path.Join(dir, id+".idm.json"), schema.EncodeJSON(map[string]any{"idm": map[string]any{id: doc}}), keys...)
+	})
+}
+
+// frodoFile plans the separate file of one resource.
+func (w *writer) frodoFile(t *schema.Type, r *schema.Resource, children []*schema.Resource) {
+	scope, section, key := frodoHome(t, r)
+	segs := []string{safeName(slug(r.Name()))}
+	switch {
+	case isIDMSection(t.Frodo.Section): // IDM's ids are paths: servletfilter/cors
+		segs = strings.Split(key, "/")
 		for i := range segs {
 			segs[i] = safeName(segs[i])
 		}
-		if !isIDMSection(section) {
-			segs = []string{safeName(base)}
+	case t.Frodo.Single:
+		segs = []string{safeName("root-" + r.Realm)}
+	}
+	name := w.frodoKept(r)
+	if name == "" {
+		dir := path.Join(frodoDir(scope), t.Frodo.FolderName())
+		name = w.used.take(path.Join(dir, strings.Join(segs, "/")+"."+t.Frodo.FileSuffix()+".json"))
+	} else {
+		w.used.take(name)
+	}
+	object := w.frodoObject(t, r, children, func(_, text string) any {
+		if unwrapsTo(text) {
+			return lines(text)
 		}
-		dir := path.Join(frodoDir(scope), folder)
-		name := w.frodoKept(r)
-		if name == "" {
-			name = w.used.take(path.Join(dir, strings.Join(segs, "/")+"."+folder+".json"))
-		} else {
-			w.used.take(name)
+		side := strings.TrimSuffix(name, ".json") + frodoExtension(r)
+		w.put(side, []byte(text), r.Key)
+		return "file://" + path.Base(side)
+	})
+	doc := map[string]any{}
+	if len(section) > 1 {
+		for _, part := range samlParts() {
+			makeAt(doc, schema.Pointer(samlSection, part), map[string]any{})
 		}
-		object := w.frodoObject(t, r, children[r.Key], func(p, text string) any {
-			if unwrapsTo(text) {
-				return lines(text)
+	}
+	placeObject(doc, t, section, key, object)
+	w.put(name, schema.EncodeJSON(doc), append(keysOf(children), r.Key)...)
+}
+
+// samlParts are the sections within SAML's, which frodo writes also when they are empty.
+func samlParts() []string {
+	parts := []string{metadataPart}
+	for _, t := range schema.Types() {
+		if part, ok := strings.CutPrefix(t.Frodo.Section, samlSection+"/"); ok {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// placeObject puts an object into its section, and what frodo keeps apart from it into another.
+func placeObject(doc map[string]any, t *schema.Type, section []string, key string, object map[string]any) {
+	at := section
+	if key != "" {
+		at = append(at[:len(at):len(at)], key)
+	}
+	if text, ok := object[metadataPart]; ok && t.API.Metadata {
+		delete(object, metadataPart)
+		makeAt(doc, schema.Pointer(samlSection, metadataPart, key), text)
+	}
+	makeAt(doc, schema.Pointer(at...), object)
+}
+
+// frodoDocuments hands out the whole documents that hold several resources, with these in the order
+// that they have there; new ones come last.
+func (w *writer) frodoDocuments(each func(t *schema.Type, doc map[string]any, elements []*schema.Resource)) error {
+	for _, t := range schema.Types() {
+		if !inDocument(t) {
+			continue
+		}
+		var elements []*schema.Resource
+		for _, r := range w.all {
+			if r.Type == t.Name {
+				elements = append(elements, r)
 			}
-			side := strings.TrimSuffix(name, ".json") + frodoExtension(r)
-			w.put(side, []byte(text), r.Key)
-			return "file://" + path.Base(side)
-		})
-		w.put(name, schema.EncodeJSON(map[string]any{section: map[string]any{key: object}}), append(keysOf(children[r.Key]), r.Key)...)
+		}
+		if len(elements) == 0 {
+			continue
+		}
+		slices.SortStableFunc(elements, func(a, b *schema.Resource) int { return cmp.Compare(w.place(a), w.place(b)) })
+		each(t, map[string]any{"_id": strings.TrimPrefix(t.API.Path, idmConfig)}, elements)
 	}
 	return nil
+}
+
+// place is the resource's place in the list that it stands in; a new one's is behind all.
+func (w *writer) place(r *schema.Resource) int {
+	if old, ok := w.old.Get(r.Key); ok && old.Place > 0 {
+		return old.Place
+	}
+	return cmp.Or(r.Place, math.MaxInt)
+}
+
+func (w *writer) has(k schema.Key) bool {
+	return slices.ContainsFunc(w.all, func(r *schema.Resource) bool { return r.Key == k })
 }
 
 func frodoDir(scope string) string {
@@ -88,29 +200,19 @@ func (w *writer) frodoKept(r *schema.Resource) string {
 	return main.File.Name
 }
 
-// frodoChildren sorts what belongs to others by its parent.
-func (w *writer) frodoChildren() (map[schema.Key][]*schema.Resource, error) {
-	have := map[schema.Key]bool{}
-	for _, r := range w.all {
-		have[r.Key] = true
-	}
+// frodoChildren sorts what stands inside others by its parent.
+func (w *writer) frodoChildren() map[schema.Key][]*schema.Resource {
 	out := map[schema.Key][]*schema.Resource{}
 	for _, r := range w.all {
 		t, ok := schema.TypeOf(r.Type)
-		if !ok || t.Frodo.Section == "" {
+		if !ok || !t.Frodo.Children {
 			continue
 		}
-		parent, ok := t.ParentKey(r.Key)
-		if !ok {
-			continue
-		}
-		if have[parent] {
+		if parent, ok := t.ParentKey(r.Key); ok {
 			out[parent] = append(out[parent], r)
-		} else if t.Frodo.Children {
-			return nil, fmt.Errorf("write %s in frodo's layout: it stands inside %s, which is not there; write that one too", r.Label(), parent)
 		}
 	}
-	return out, nil
+	return out
 }
 
 func keysOf(rs []*schema.Resource) []schema.Key {
@@ -137,35 +239,37 @@ func (w *writer) frodoObject(t *schema.Type, r *schema.Resource, children []*sch
 			}
 		}
 	}
+	for _, p := range t.Frodo.Lines {
+		if plain := schema.Str(body, p); plain != "" && t.API.Metadata {
+			setAt(body, p, lines(plain)) // never in a file of its own
+		} else if plain != "" {
+			setAt(body, p, text(p, plain))
+		}
+	}
 	if coded := schema.Str(body, schema.Pointer(t.Frodo.PlainOf)); t.Frodo.Plain != "" && coded != "" {
 		if plain, ok := schema.DecodeBase64(coded); ok && schema.EncodeBase64(plain) == coded && utf8.ValidString(plain) {
 			delete(body, t.Frodo.PlainOf)
 			body[t.Frodo.Plain] = plain
 		}
 	}
-	if isParent(t) {
+	if child := childType(t, r.ID); child != nil && child.Frodo.Children || len(children) > 0 {
 		list := []any{}
 		for _, c := range children {
 			list = append(list, schema.CloneObject(c.Body))
 		}
-		body["nextDescendents"] = list
-		if body["location"] == nil {
+		member := schema.Frodo{}.ListName()
+		if child != nil {
+			member = child.Frodo.ListName()
+		}
+		if member == (schema.Frodo{}).ListName() && body["location"] == nil && len(body) > 0 {
 			body["location"] = firstOf(r.Realm, scopeGlobal)
 			if r.Realm != "" {
 				body["location"] = "/" + r.Realm
 			}
 		}
+		body[member] = list
 	}
 	return body
-}
-
-func isParent(t *schema.Type) bool {
-	for _, c := range schema.Types() {
-		if c.Parent.Type == t.Name {
-			return true
-		}
-	}
-	return false
 }
 
 // frodoJourney takes a journey's nodes apart again. What it needs stands in files of its own.
@@ -235,30 +339,19 @@ var (
 
 // frodoSingle plans one file with everything. What is in the file already and not managed stays.
 func (w *writer) frodoSingle() error {
-	children, err := w.frodoChildren()
-	if err != nil {
-		return err
-	}
+	children := w.frodoChildren()
 	doc := w.frodoDocument()
 	var keys []schema.Key
-	for _, r := range w.all {
-		t, ok := schema.TypeOf(r.Type)
-		if !ok || t.Frodo.Section == "" {
-			continue
-		}
-		keys = append(keys, r.Key)
-		if t.Frodo.Children {
-			continue
-		}
+	add := func(t *schema.Type, r *schema.Resource, children []*schema.Resource) {
 		scope, section, key := frodoHome(t, r)
-		object := w.frodoObject(t, r, children[r.Key], func(_, text string) any {
+		object := w.frodoObject(t, r, children, func(_, text string) any {
 			if unwrapsTo(text) {
 				return lines(text)
 			}
 			return text
 		})
 		at := doc
-		for _, s := range append(strings.SplitN(scope, "/", 2), section) {
+		for _, s := range strings.SplitN(scope, "/", 2) {
 			next, ok := at[s].(map[string]any)
 			if !ok {
 				next = map[string]any{}
@@ -266,10 +359,37 @@ func (w *writer) frodoSingle() error {
 			}
 			at = next
 		}
-		at[key] = object
+		placeObject(at, t, section, key, object)
 	}
+	for _, r := range w.all {
+		t, ok := schema.TypeOf(r.Type)
+		if !ok || t.Frodo.Section == "" {
+			continue
+		}
+		keys = append(keys, r.Key)
+		if !t.Frodo.Children && !inDocument(t) {
+			add(t, r, children[r.Key])
+		}
+	}
+	for parent, list := range children {
+		if t, _ := schema.TypeOf(parent.Type); !w.has(parent) {
+			add(t, &schema.Resource{Key: parent, Body: map[string]any{}}, list)
+		}
+	}
+	err := w.frodoDocuments(func(t *schema.Type, document map[string]any, elements []*schema.Resource) {
+		list := make([]any, len(elements))
+		for i, r := range elements {
+			list[i] = schema.CloneObject(r.Body)
+		}
+		makeAt(document, t.API.Member, list)
+		at := []string{scopeGlobal, t.Frodo.Section}
+		if isIDMSection(t.Frodo.Section) {
+			at = append(at, schema.Str(document, "/_id"))
+		}
+		makeAt(doc, schema.Pointer(at...), document)
+	})
 	w.put(w.single, schema.EncodeJSON(doc), keys...)
-	return nil
+	return err
 }
 
 // frodoDocument is the file as it is, less what is managed.
