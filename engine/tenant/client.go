@@ -45,9 +45,10 @@ type Config struct {
 	Scope          string // space-separated; DefaultScope when empty
 	Token          string // a ready bearer token, instead of ServiceAccount and Key
 
+	// Parallel and Rate are upper bounds: see pace for what happens when the tenant is overloaded.
 	Parallel int           // requests in flight at most; 0 means 8
 	Rate     float64       // requests a second at most; 0 means 20, less than 0 no limit
-	Timeout  time.Duration // of one attempt of one request; 0 means 60 s
+	Timeout  time.Duration // of one attempt of one request, its answer's body included; 0 means 60 s
 	Poll     time.Duration // between two looks at a restart; 0 means 5 s
 	Retries  int           // further attempts after a failed one; 0 means 4, less than 0 none
 
@@ -62,6 +63,7 @@ type Config struct {
 type Client struct {
 	name, base string
 	poll       time.Duration
+	parallel   int
 	agent      string
 	scope      string
 	http, anon *http.Client // with a bearer token, and without
@@ -92,16 +94,14 @@ func New(c Config) (*Client, error) {
 	again := func(next http.RoundTripper) http.RoundTripper {
 		return &retry{next: next, retries: c.Retries, jitter: mrand.Float64}
 	}
-	cl := &Client{name: c.Name, base: base, poll: c.Poll, agent: c.UserAgent, scope: c.Scope}
+	cl := &Client{name: c.Name, base: base, poll: c.Poll, parallel: c.Parallel, agent: c.UserAgent, scope: c.Scope}
 	cl.tokens, err = newTokens(c, base, again(wire))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	bounded := func(next http.RoundTripper) http.RoundTripper {
-		return again(newRate(c.Rate, c.Parallel, newParallel(c.Parallel, next)))
-	}
-	cl.http = newHTTP(bounded(&auth{next: wire, tokens: cl.tokens}))
-	cl.anon = newHTTP(bounded(wire))
+	pace := newPace(c.Parallel, c.Rate) // one for all: the tenant counts what comes from us together
+	cl.http = newHTTP(again(&paced{next: &auth{next: wire, tokens: cl.tokens}, pace: pace}))
+	cl.anon = newHTTP(again(&paced{next: wire, pace: pace}))
 	return cl, nil
 }
 

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -38,7 +36,7 @@ func (t *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
 	start := time.Now()
-	resp, err := t.exchange(req.WithContext(ctx))
+	resp, started, err := t.exchange(req.WithContext(ctx))
 	status := 0
 	if err == nil {
 		status = resp.StatusCode
@@ -47,27 +45,40 @@ func (t *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.on(req.Method, req.URL.EscapedPath(), status, time.Since(start))
 	}
 	if err != nil && ctx.Err() != nil && req.Context().Err() == nil {
-		return nil, fmt.Errorf("nothing came within %s", t.timeout)
+		return nil, &slowError{t.timeout, started}
 	}
 	return resp, err
 }
 
-func (t *exchange) exchange(req *http.Request) (*http.Response, error) {
+// A slowError is an exchange that did not end within its time limit.
+type slowError struct {
+	limit   time.Duration
+	started bool // an answer had begun
+}
+
+func (e *slowError) Error() string {
+	if e.started {
+		return fmt.Sprintf("the answer was not whole within %s", e.limit)
+	}
+	return fmt.Sprintf("nothing came within %s", e.limit)
+}
+
+func (t *exchange) exchange(req *http.Request) (_ *http.Response, started bool, _ error) {
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer resp.Body.Close()
 	var b bytes.Buffer
 	n, err := io.Copy(&b, io.LimitReader(resp.Body, t.limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("the answer was cut off: %w", err)
+		return nil, true, fmt.Errorf("the answer was cut off: %w", err)
 	}
 	if n > t.limit {
-		return nil, &Error{Method: req.Method, Path: req.URL.EscapedPath(), Message: fmt.Sprintf("answered with more than %d bytes", t.limit)}
+		return nil, true, &Error{Method: req.Method, Path: req.URL.EscapedPath(), Message: fmt.Sprintf("answered with more than %d bytes", t.limit)}
 	}
 	resp.Body = io.NopCloser(&b)
-	return resp, nil
+	return resp, true, nil
 }
 
 // retry repeats what can be repeated: see repeatable.
@@ -213,48 +224,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-// newRate lets so many requests a second through.
-func newRate(perSecond float64, burst int, next http.RoundTripper) http.RoundTripper {
-	if perSecond < 0 {
-		return next
-	}
-	return &limited{next: next, limit: rate.NewLimiter(rate.Limit(perSecond), burst)}
-}
-
-type limited struct {
-	next  http.RoundTripper
-	limit *rate.Limiter
-}
-
-func (t *limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := t.limit.Wait(req.Context()); err != nil {
-		if req.Context().Err() != nil {
-			return nil, req.Context().Err()
-		}
-		// The limiter says early that the deadline will pass.
-		return nil, fmt.Errorf("%w: the request's turn would come too late", context.DeadlineExceeded)
-	}
-	return t.next.RoundTrip(req)
-}
-
-// newParallel lets so many requests be in flight at once. The answer's body is read within: see exchange.
-func newParallel(n int, next http.RoundTripper) http.RoundTripper {
-	return &parallel{next: next, slots: make(chan struct{}, n)}
-}
-
-type parallel struct {
-	next  http.RoundTripper
-	slots chan struct{}
-}
-
-func (t *parallel) RoundTrip(req *http.Request) (*http.Response, error) {
-	select {
-	case t.slots <- struct{}{}:
-	case <-req.Context().Done():
-		return nil, req.Context().Err()
-	}
-	defer func() { <-t.slots }()
-	return t.next.RoundTrip(req)
 }
