@@ -83,6 +83,8 @@ type Set struct {
 	// Partial names what could not be read from a tenant (403, 404), so that a comparison does not
 	// take "not readable" for "absent".
 	Partial []string
+	// Why is why, for each of Partial, where the tenant told.
+	Why map[string]string
 	// Types are the types that were asked for; nil means every managed type.
 	Types []string
 	// Realms are the realms that were asked for; nil means all.

@@ -170,8 +170,10 @@ func (c *Client) readNodes(ctx context.Context, a nodeAPI, want []nodeID, into *
 	// Twice: a page holds no pages.
 	for range 2 {
 		var need []nodeID
+		seen := map[nodeID]bool{}
 		for _, n := range want {
-			if _, known := into.get(n); !known && !slices.Contains(need, n) {
+			if _, known := into.get(n); !known && !seen[n] {
+				seen[n] = true
 				need = append(need, n)
 			}
 		}
@@ -188,9 +190,10 @@ func (c *Client) readNodes(ctx context.Context, a nodeAPI, want []nodeID, into *
 	return nil
 }
 
-// readEach reads nodes one by one.
-func (c *Client) readEach(ctx context.Context, a nodeAPI, want []nodeID, into *nodeBodies) error {
+// readEach reads nodes one by one, and calls done after each.
+func (c *Client) readEach(ctx context.Context, a nodeAPI, want []nodeID, into *nodeBodies, done func()) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.parallel) // a goroutine for each of ten thousand would only wait
 	for _, n := range want {
 		g.Go(func() error {
 			path, version := a.path(n)
@@ -205,6 +208,7 @@ func (c *Client) readEach(ctx context.Context, a nodeAPI, want []nodeID, into *n
 			default:
 				into.add(n, body, nil)
 			}
+			done()
 			return nil
 		})
 	}
@@ -229,7 +233,10 @@ func (c *Client) getJourney(ctx context.Context, t *schema.Type, k schema.Key) (
 		return nil, err
 	}
 	bodies := newNodeBodies()
-	if err := c.readNodes(ctx, a, topNodes(tree), bodies, c.readEach); err != nil {
+	each := func(ctx context.Context, a nodeAPI, want []nodeID, into *nodeBodies) error {
+		return c.readEach(ctx, a, want, into, func() {})
+	}
+	if err := c.readNodes(ctx, a, topNodes(tree), bodies, each); err != nil {
 		return nil, err
 	}
 	for _, n := range sortedIDs(bodies.deny) {

@@ -86,8 +86,19 @@ func (c *Client) find(ctx context.Context, t *schema.Type, k schema.Key) (*schem
 // listCall is the request for all resources of a type, in a realm, below a parent.
 func listCall(t *schema.Type, realm, parent string) call {
 	l := t.API.List
-	path := strings.ReplaceAll(strings.ReplaceAll(l.Path, "{realm}", url.PathEscape(realm)), "{parent}", url.PathEscape(parent))
-	return call{method: l.Method, path: path, query: l.Query, version: t.API.Version}
+	fill := func(s string, escape func(string) string) string {
+		return strings.NewReplacer("{realm}", escape(realm), "{parent}", escape(parent)).Replace(s)
+	}
+	return call{method: l.Method, path: fill(l.Path, escapeSegments), query: fill(l.Query, url.QueryEscape), version: t.API.Version}
+}
+
+// escapeSegments escapes a path, but for the slashes in it: an id may have some.
+func escapeSegments(s string) string {
+	segs := strings.Split(s, "/")
+	for i := range segs {
+		segs[i] = url.PathEscape(segs[i])
+	}
+	return strings.Join(segs, "/")
 }
 
 // Put makes the tenant hold the resource, and returns what it holds then: the server adds defaults and

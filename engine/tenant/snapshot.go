@@ -17,20 +17,24 @@ import (
 
 // SnapshotOptions say what to read.
 type SnapshotOptions struct {
-	Types  []string // names of types; all when empty
+	Types  []string // names of types; all that are not dynamic when empty
 	Realms []string // alpha and bravo when empty
 	// OnProgress, if set, is told of each part that is read; total grows as parts are found. Calls don't
 	// overlap.
 	OnProgress func(done, total int, what string)
 }
 
-// Snapshot reads the tenant's configuration, in lists wherever the tenant has them. What it refuses to
-// show, or doesn't have, is named in the set's Partial; any other failure ends the reading.
+// Snapshot reads the tenant's configuration, in lists wherever the tenant has them: each list is asked
+// for once, whatever number of types are in it. What the tenant refuses to show, or doesn't have, is named in
+// the set's Partial, with the tenant's words in Why; any other failure ends the reading.
 func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, error) {
-	s := &snapshot{c: c, o: o, set: schema.NewSet("env:" + c.name), want: map[string]bool{}, partial: map[string]bool{}}
+	s := &snapshot{c: c, o: o, set: schema.NewSet("env:" + c.name), want: map[string]bool{}, why: map[string]string{}, asked: map[string]*question{}}
 	s.set.Types, s.set.Realms = slices.Clone(o.Types), slices.Clone(o.Realms)
 	if len(o.Realms) == 0 {
 		s.o.Realms = []string{"alpha", "bravo"}
+	}
+	if len(o.Types) == 0 {
+		s.set.Types = staticTypes()
 	}
 	for _, name := range o.Types {
 		if _, ok := schema.TypeOf(name); !ok {
@@ -40,9 +44,10 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 	}
 	if len(o.Types) == 0 {
 		for _, t := range schema.Types() {
-			s.want[t.Name] = true
+			s.want[t.Name] = t.Class != schema.Dynamic
 		}
 	}
+	s.store = s.wantsStore()
 	s.group, ctx = errgroup.WithContext(ctx)
 	for _, t := range schema.Types() {
 		s.plan(ctx, t)
@@ -50,19 +55,37 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 	if err := s.group.Wait(); err != nil {
 		return nil, err
 	}
-	s.set.Partial = schema.SortedKeys(s.partial)
+	s.set.Partial = schema.SortedKeys(s.why)
+	s.set.Why = s.why
 	return s.set, nil
+}
+
+// staticTypes are the types that are read when none are named: all but the dynamic ones, of which a tenant
+// may have any number. It is nil when that is every type there is: see Set.Types.
+func staticTypes() []string {
+	var names []string
+	for _, t := range schema.Types() {
+		if t.Class != schema.Dynamic {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == len(schema.Types()) {
+		return nil
+	}
+	return names
 }
 
 type snapshot struct {
 	c     *Client
 	o     SnapshotOptions
 	want  map[string]bool
+	store bool // IDM's store of configuration is read as one list
 	group *errgroup.Group
 
 	mu          sync.Mutex
 	set         *schema.Set
-	partial     map[string]bool
+	why         map[string]string    // "realm/type" or "type" → why it could not be read
+	asked       map[string]*question // by the request
 	done, total int
 }
 
@@ -85,23 +108,11 @@ func (s *snapshot) start(what string, f func() error) {
 	})
 }
 
-// plan starts the reading of one type.
+// plan starts the reading of one type, realm by realm where it lives in realms.
 func (s *snapshot) plan(ctx context.Context, t *schema.Type) {
 	children := childTypes(t, s.want)
-	if !s.want[t.Name] && len(children) == 0 {
-		return
-	}
-	switch {
-	case t.API.Member != "":
-		s.start(t.Plural, func() error { return s.whole(ctx, t) })
-		return
-	case t.API.Fixed != "":
-		if s.want[t.Name] {
-			s.start(t.Plural, func() error { return s.fixed(ctx, t) })
-		}
-		return
-	case strings.Contains(t.API.List.Path, "{parent}"):
-		return // read by its parent's part
+	if !s.want[t.Name] && len(children) == 0 || isBelow(t) {
+		return // not asked for, or read by its parent's part
 	}
 	realms := []string{""}
 	if t.Realm {
@@ -112,17 +123,28 @@ func (s *snapshot) plan(ctx context.Context, t *schema.Type) {
 		switch {
 		case t.Journey:
 			s.start(what, func() error { return s.journeys(ctx, t, realm) })
+		case t.API.Member != "":
+			s.start(what, func() error { return s.whole(ctx, t, realm, children) })
+		case t.API.Fixed != "":
+			s.start(what, func() error { return s.fixed(ctx, t, realm, children) })
+		case t.API.List.Path == "":
+			s.missing(t, realm, "the tenant has no list of them")
 		default:
 			s.start(what, func() error { return s.list(ctx, t, realm, children) })
 		}
 	}
 }
 
-// childTypes are the wanted types whose lists stand below each resource of t.
+// isBelow says whether a type has a list below each resource of its parent's type.
+func isBelow(t *schema.Type) bool {
+	return strings.Contains(t.API.List.Path+t.API.List.Query, "{parent}")
+}
+
+// childTypes are the wanted types whose lists stand below each resource of t, or below a child of one.
 func childTypes(t *schema.Type, want map[string]bool) []*schema.Type {
 	var out []*schema.Type
 	for _, x := range schema.Types() {
-		if x.Parent.Type == t.Name && want[x.Name] && strings.Contains(x.API.List.Path, "{parent}") {
+		if x.Parent.Type == t.Name && isBelow(x) && (want[x.Name] || len(childTypes(x, want)) > 0) {
 			out = append(out, x)
 		}
 	}
@@ -136,105 +158,129 @@ func ownsChildren(parent schema.Key) bool {
 	})
 }
 
-// unreadable notes what the tenant refuses to show. It says whether err was of that sort.
-func (s *snapshot) unreadable(err error, t *schema.Type, realm string) bool {
-	if !errors.Is(err, fs.ErrPermission) && StatusOf(err) != http.StatusNotFound {
+// refuses says whether the tenant's answer is that it doesn't show such a thing, or doesn't have it. An HTML
+// page is no such answer: whoever sent it is no tenant, unless it is a front end that forbids it.
+func refuses(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
 		return false
 	}
+	switch e.Status {
+	case http.StatusForbidden:
+		return true
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return !e.html
+	}
+	return false
+}
+
+// unreadable notes what the tenant refuses to show, of t and of what stands below it. It gives err back
+// when it is not of that sort.
+func (s *snapshot) unreadable(err error, realm string, t *schema.Type, children []*schema.Type) error {
+	if !refuses(err) {
+		return err
+	}
 	var e *Error
-	if errors.As(err, &e) && e.html && e.Status == http.StatusNotFound {
-		return false // that is no tenant
+	errors.As(err, &e)
+	why := e.answer()
+	if e.Message != "" {
+		why += ": " + e.Message
+	}
+	s.missing(t, realm, why)
+	for _, x := range children {
+		if err := s.unreadable(err, realm, x, childTypes(x, s.want)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) missing(t *schema.Type, realm, why string) {
+	if !s.want[t.Name] {
+		return
+	}
+	name := t.Name
+	if t.Realm && realm != "" {
+		name = realm + "/" + t.Name
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := t.Name
-	if realm != "" {
-		name = realm + "/" + t.Name
+	if old, ok := s.why[name]; !ok || why < old { // the same one each time, whichever answer came first
+		s.why[name] = why
 	}
-	s.partial[name] = true
-	return true
 }
 
-func (s *snapshot) add(t *schema.Type, k schema.Key, body map[string]any) {
+// add puts a resource into the set, and starts the reading of what stands below it.
+func (s *snapshot) add(ctx context.Context, t *schema.Type, k schema.Key, body map[string]any, children []*schema.Type) {
 	first, _, _ := strings.Cut(k.ID, "/")
 	if k.ID == "" || slices.Contains(t.API.Skip, first) {
 		return
 	}
-	r := s.c.resource(t, k, body)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.set.Add(r)
+	if s.want[t.Name] {
+		r := s.c.resource(t, k, body)
+		s.mu.Lock()
+		s.set.Add(r)
+		s.mu.Unlock()
+	}
+	if ownsChildren(k) {
+		return
+	}
+	for _, x := range children {
+		if x.Parent.ID != "" && x.Parent.ID != k.ID {
+			continue
+		}
+		s.start(strings.TrimSpace(k.Realm+" "+k.ID+" "+x.Plural), func() error { return s.below(ctx, x, k) })
+	}
 }
 
 // fixed reads the one resource of a type.
-func (s *snapshot) fixed(ctx context.Context, t *schema.Type) error {
+func (s *snapshot) fixed(ctx context.Context, t *schema.Type, realm string, children []*schema.Type) error {
 	k := schema.Key{Type: t.Name, ID: t.API.Fixed}
-	body, err := s.c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // IDM has no such document: it is not there
-		return nil
-	case err != nil && s.unreadable(err, t, ""):
-		return nil
-	case err != nil:
-		return err
+	if t.Realm {
+		k.Realm = realm
 	}
-	s.add(t, k, body)
+	body, err := s.document(ctx, t.RESTPath(k, nil), t.API.Version)
+	if errors.Is(err, fs.ErrNotExist) { // there is no such document
+		return nil
+	}
+	if err != nil {
+		return s.unreadable(err, realm, t, children)
+	}
+	s.add(ctx, t, k, body, children)
 	return nil
 }
 
 // whole reads the document whose elements are the resources of a type.
-func (s *snapshot) whole(ctx context.Context, t *schema.Type) error {
-	doc, err := s.c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(schema.Key{}, nil), version: t.API.Version})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+func (s *snapshot) whole(ctx context.Context, t *schema.Type, realm string, children []*schema.Type) error {
+	at := schema.Key{Type: t.Name, Realm: realm}
+	doc, err := s.document(ctx, t.RESTPath(at, nil), t.API.Version)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil && s.unreadable(err, t, ""):
-		return nil
-	case err != nil:
-		return err
 	}
-	realms := []string{""}
-	if t.Realm {
-		realms = s.o.Realms
+	if err != nil {
+		return s.unreadable(err, realm, t, children)
 	}
-	for _, realm := range realms {
-		_, items := members(t, schema.Key{Type: t.Name, Realm: realm}, doc)
-		for _, it := range items {
-			if body, ok := it.(map[string]any); ok {
-				s.add(t, t.Key(realm, "", body), body)
-			}
+	_, items := members(t, at, doc)
+	for _, it := range items {
+		if body, ok := it.(map[string]any); ok {
+			s.add(ctx, t, t.Key(realm, "", body), body, children)
 		}
 	}
 	return nil
 }
 
-// list reads a type's resources, and starts the reading of those that stand below each.
+// list reads a type's resources.
 func (s *snapshot) list(ctx context.Context, t *schema.Type, realm string, children []*schema.Type) error {
-	items, err := s.c.list(ctx, listCall(t, realm, ""))
+	items, err := s.items(ctx, t, listCall(t, realm, ""))
 	if t.Parent.Type != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil // what they belong to isn't there, so neither are they
 	}
 	if err != nil {
-		for _, x := range append([]*schema.Type{t}, children...) {
-			if s.want[x.Name] && !s.unreadable(err, x, realm) {
-				return err
-			}
-		}
-		return nil
+		return s.unreadable(err, realm, t, children)
 	}
 	for _, body := range items {
-		if t.IDPrefix != "" && !strings.HasPrefix(schema.Str(body, "/_id"), t.IDPrefix) {
-			continue
-		}
-		k := t.Key(realm, "", body)
-		if s.want[t.Name] {
-			s.add(t, k, body)
-		}
-		if k.ID == "" || slices.Contains(t.API.Skip, k.ID) || ownsChildren(k) {
-			continue
-		}
-		for _, x := range children {
-			s.start(realm+" "+k.ID+" entries", func() error { return s.below(ctx, x, k) })
+		if strings.HasPrefix(schema.Str(body, "/_id"), t.IDPrefix) {
+			s.add(ctx, t, t.Key(realm, "", body), body, children)
 		}
 	}
 	return nil
@@ -242,17 +288,16 @@ func (s *snapshot) list(ctx context.Context, t *schema.Type, realm string, child
 
 // below reads the resources of a type that belong to one parent.
 func (s *snapshot) below(ctx context.Context, t *schema.Type, parent schema.Key) error {
-	items, err := s.c.list(ctx, listCall(t, parent.Realm, parent.ID))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	children := childTypes(t, s.want)
+	items, err := s.items(ctx, t, listCall(t, parent.Realm, parent.ID))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil && s.unreadable(err, t, parent.Realm):
-		return nil
-	case err != nil:
-		return err
+	}
+	if err != nil {
+		return s.unreadable(err, parent.Realm, t, children)
 	}
 	for _, body := range items {
-		s.add(t, t.Key(parent.Realm, parent.ID, body), body)
+		s.add(ctx, t, t.Key(parent.Realm, parent.ID, body), body, children)
 	}
 	return nil
 }
@@ -261,10 +306,7 @@ func (s *snapshot) below(ctx context.Context, t *schema.Type, parent schema.Key)
 func (s *snapshot) journeys(ctx context.Context, t *schema.Type, realm string) error {
 	trees, err := s.c.list(ctx, listCall(t, realm, ""))
 	if err != nil {
-		if s.unreadable(err, t, realm) {
-			return nil
-		}
-		return err
+		return s.unreadable(err, realm, t, nil)
 	}
 	if len(trees) == 0 {
 		return nil
@@ -306,33 +348,48 @@ func denied(r *schema.Resource, b *nodeBodies) bool {
 // readLists reads nodes with one request a type and version, and one by one what no list shows.
 func (s *snapshot) readLists(ctx context.Context, a nodeAPI, want []nodeID, into *nodeBodies) error {
 	type kind struct{ typ, version string }
-	kinds := map[kind][]nodeID{}
+	kinds := map[kind]map[nodeID]bool{}
 	for _, n := range want {
-		kinds[kind{n.typ, n.version}] = append(kinds[kind{n.typ, n.version}], n)
+		k := kind{n.typ, n.version}
+		if kinds[k] == nil {
+			kinds[k] = map[nodeID]bool{}
+		}
+		kinds[k][n] = true
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for k, ids := range kinds {
+		what := strings.TrimSpace(a.realm + " " + k.typ)
+		s.more(1)
 		g.Go(func() error {
-			items, err := s.c.list(ctx, a.list(k.typ, k.version))
-			switch StatusOf(err) {
-			case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-				items = nil // no list of this type: ask for each
-			default:
-				if err != nil {
-					return err
-				}
+			items, err := s.askList(ctx, a.list(k.typ, k.version))
+			if err != nil && !refuses(err) {
+				return err
 			}
-			for _, body := range items {
-				into.add(nodeID{k.typ, k.version, schema.Str(body, "/_id")}, body, nil)
+			for _, body := range items { // none, when it was refused
+				n := nodeID{k.typ, k.version, schema.Str(body, "/_id")}
+				into.add(n, body, nil) // also when it is not wanted yet: it may be the child of a page
+				delete(ids, n)
 			}
-			var left []nodeID
-			for _, n := range ids {
-				if _, known := into.get(n); !known {
-					left = append(left, n)
-				}
-			}
-			return s.c.readEach(ctx, a, left, into)
+			s.more(len(ids))
+			s.step(what)
+			return s.c.readEach(ctx, a, sortedIDs(ids), into, func() { s.step(what) })
 		})
 	}
 	return g.Wait()
+}
+
+// more tells the progress of parts within a part that is under way, and step that one of them is done.
+func (s *snapshot) more(n int) {
+	s.mu.Lock()
+	s.total += n
+	s.mu.Unlock()
+}
+
+func (s *snapshot) step(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done++
+	if s.o.OnProgress != nil {
+		s.o.OnProgress(s.done, s.total, what)
+	}
 }

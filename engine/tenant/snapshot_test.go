@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,11 +165,11 @@ func TestSnapshotOfSomeTypes(t *testing.T) {
 // refusing answers some paths itself.
 type refusing struct {
 	next   http.RoundTripper
-	answer func(path string) (status int, kind, body string)
+	answer func(path, query string) (status int, kind, body string)
 }
 
 func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
-	if status, kind, body := r.answer(req.URL.Path); status != 0 {
+	if status, kind, body := r.answer(req.URL.Path, req.URL.RawQuery); status != 0 {
 		return inProcess{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
 			w.WriteHeader(status)
@@ -197,8 +198,11 @@ func TestPartialSnapshot(t *testing.T) {
 			[]string{"alpha/service", "alpha/service-child"}, nil, "", "", "idp"},
 		"children":  {"/alpha/realm-config/services/pingOneWorkerService", 403, js, unavailable, []string{"alpha/service-child"}, nil, "", "", "service"},
 		"trees":     {"/alpha/realm-config/authentication/authenticationtrees/trees", 403, js, unavailable, []string{"alpha/journey"}, nil, "", "", "script"},
-		"themes":    {"/openidm/config/ui/themerealm", 403, js, `{"code":403,"message":"Access"}`, []string{"theme"}, nil, "", "theme", "script"},
-		"provider":  {"/openidm/config/external.email", 404, js, `{"code":404,"message":"Not Found"}`, nil, nil, "", "email-provider", "script"},
+		"themes":    {"themerealm", 403, js, `{"code":403,"message":"Access"}`, []string{"alpha/theme", "bravo/theme"}, nil, "", "theme", "script"},
+		"provider":  {"external.email", 404, js, `{"code":404,"message":"Not Found"}`, nil, nil, "", "email-provider", "script"},
+		"bad list":  {"/alpha/scripts", 400, js, `{"code":400,"message":"oops"}`, []string{"alpha/script"}, nil, "", "", "journey"},
+		"no method": {"/alpha/scripts", 405, js, `{"code":405}`, []string{"alpha/script"}, nil, "", "", "journey"},
+		"classic":   {"/alpha/scripts", 501, js, `{"code":501,"message":"not here"}`, []string{"alpha/script"}, nil, "", "", "journey"},
 		"node list": {"/nodes/PageNode/1.0", 403, js, unavailable, nil, nil, "", "", "journey"},
 		"node": {"/nodes/DataStoreDecisionNode", 403, js, unavailable, nil, []string{"alpha/journey/Login", "alpha/journey/Other", "bravo/journey/Login", "bravo/journey/Other"},
 			"", "journey", "script"},
@@ -211,8 +215,10 @@ func TestPartialSnapshot(t *testing.T) {
 			tn := g.Tenant("development")
 			seed(t, tn, schema.Documents(seedSet(t)))
 			c := of(t, g, "development", func(c *Config) {
-				c.Transport = refusing{c.Transport, func(path string) (int, string, string) {
-					if strings.HasSuffix(path, tt.path) || name == "node" && strings.Contains(path, tt.path) {
+				c.Transport = refusing{c.Transport, func(path, query string) (int, string, string) {
+					// What can't be read as a document is in no list either.
+					inStore := !strings.Contains(tt.path, "/") && path == configStore && query == "_queryFilter=true"
+					if strings.HasSuffix(path, tt.path) || name == "node" && strings.Contains(path, tt.path) || inStore {
 						return tt.status, tt.kind, tt.body
 					}
 					return 0, "", ""
@@ -234,6 +240,11 @@ func TestPartialSnapshot(t *testing.T) {
 			}
 			if !slices.Equal(got.Partial, tt.partial) || !slices.Equal(broken, tt.broken) {
 				t.Errorf("partial %q, want %q; broken %q, want %q", got.Partial, tt.partial, broken, tt.broken)
+			}
+			for _, p := range tt.partial {
+				if why := got.Why[p]; !strings.HasPrefix(why, strconv.Itoa(tt.status)+" ") {
+					t.Errorf("%s could not be read: %q", p, why)
+				}
 			}
 			counts := got.CountByType()
 			if counts[tt.absent] != 0 || counts[tt.here] == 0 {
