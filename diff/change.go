@@ -2,9 +2,6 @@ package diff
 
 import (
 	"encoding/json"
-	"fmt"
-
-	"github.com/wI2L/jsondiff"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -35,7 +32,10 @@ type Change struct {
 	Class  schema.Class
 	// Before and After are as read; nil where there is none.
 	Before, After *schema.Resource
-	// Patch turns the normal form of Before into that of After. Secrets stand in it as keyed hashes.
+	// Patch turns the body of Before, as it was read (the "body" of a file in the flat layout), into one
+	// that means the same as that of After: what is no difference stays as it was. A value that is secret
+	// stands in it as a keyed hash. A creation's adds the normal form of After as a whole; a deletion's
+	// removes the whole.
 	Patch []Op
 	// Items say the same to people.
 	Items []Item
@@ -67,36 +67,4 @@ type Item struct {
 	Text    []string // lines of a unified diff, without file header
 	Minor   bool     // folded away unless all is asked for
 	Pointer string   // where in the body; empty when the item is about several places
-}
-
-// patch makes the operations between two normal forms.
-func patch(before, after any) ([]Op, error) {
-	b, a := schema.CompactJSON(before), schema.CompactJSON(after)
-	ops, err := jsondiff.CompareJSON(b, a, jsondiff.UnmarshalFunc(decodeExactly), jsondiff.MarshalFunc(func(v any) ([]byte, error) { return schema.CompactJSON(v), nil }))
-	if err != nil {
-		return nil, fmt.Errorf("compare bodies: %w", err)
-	}
-	out := make([]Op, 0, len(ops))
-	for _, op := range ops {
-		o := Op{Op: op.Type, Path: op.Path, From: op.From}
-		if op.Type == jsondiff.OperationAdd || op.Type == jsondiff.OperationReplace || op.Type == jsondiff.OperationTest {
-			o.Value = schema.CompactJSON(op.Value)
-		}
-		out = append(out, o)
-	}
-	return out, nil
-}
-
-// decodeExactly keeps numbers as written: as floats, two long numbers that differ would be equal.
-func decodeExactly(b []byte, v any) error {
-	x, err := schema.ParseJSON(b)
-	if err != nil {
-		return err
-	}
-	p, ok := v.(*any)
-	if !ok {
-		return fmt.Errorf("decode into %T", v)
-	}
-	*p = x
-	return nil
 }

@@ -2,8 +2,12 @@ package diff
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"runtime"
 	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -26,9 +30,9 @@ type Options struct {
 // Compare finds the changes that turn live into want, sorted by key. Resources that either side could
 // not read are left out, and so are types that live could only read in part.
 func Compare(live, want *schema.Set, o Options) ([]Change, error) {
-	h := newHasher(o.HashKey)
+	c := comparer{hasher: newHasher(o.HashKey), names: names{live, want}}
 	inLive, inWant := live.CountByType(), want.CountByType()
-	var changes []Change
+	var todo [][2]*schema.Resource
 	for _, k := range keys(live, want) {
 		l, w := get(live, k), get(want, k)
 		if !inScope(live, want, k) || !o.selects(cmp.Or(w, l)) || w == nil && o.Tenant && productOwn(l, inWant) || l == nil && o.WantTenant && productOwn(w, inLive) {
@@ -37,19 +41,45 @@ func Compare(live, want *schema.Set, o Options) ([]Change, error) {
 		if (l == nil || w == nil) && leftOut(cmp.Or(l, w)) {
 			continue
 		}
-		c, err := h.compare(l, w)
-		if err != nil {
-			return nil, err
-		}
-		if c != nil {
-			changes = append(changes, *c)
-		}
+		todo = append(todo, [2]*schema.Resource{l, w})
 	}
-	n := names{live, want}
-	for i := range changes {
-		changes[i].Items = describe(&changes[i], h, n)
+	found, errs := make([]*Change, len(todo)), make([]error, len(todo))
+	parallel(len(todo), func(i int) { found[i], errs[i] = c.compare(todo[i][0], todo[i][1]) })
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var changes []Change
+	for _, f := range found {
+		if f != nil {
+			changes = append(changes, *f)
+		}
 	}
 	return changes, nil
+}
+
+// parallel calls f for 0 to n-1 on all processors.
+func parallel(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n/64)
+	if workers < 2 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func keys(sets ...*schema.Set) []schema.Key {
@@ -111,59 +141,54 @@ func (o Options) selects(r *schema.Resource) bool {
 	return (len(o.Target) == 0 || slices.ContainsFunc(o.Target, matches)) && !slices.ContainsFunc(o.Exclude, matches)
 }
 
-func (h hasher) compare(live, want *schema.Resource) (*Change, error) {
+// A comparer compares resources one by one.
+type comparer struct {
+	hasher
+	names names
+}
+
+// compare gives the change between two resources of one key, either of which may be absent; nil when they
+// mean the same.
+func (c comparer) compare(live, want *schema.Resource) (*Change, error) {
 	r := cmp.Or(want, live)
 	t, ok := schema.TypeOf(r.Type)
 	if !ok {
 		return nil, nil
 	}
-	c := &Change{Key: r.Key, Name: r.Name(), Class: t.Class, Before: live, After: want}
-	var before, after any
+	ch := &Change{Key: r.Key, Name: r.Name(), Class: t.Class, Before: live, After: want}
 	switch {
 	case live == nil:
-		c.Action = Create
-		after = h.masked(t, Normalize(t, want.Body))
+		ch.Action = Create
+		ch.Patch = []Op{{Op: "add", Path: "", Value: schema.CompactJSON(c.mask(rootOf(t), Normalize(t, want.Body)))}}
 	case want == nil:
-		c.Action = Delete
-		before = h.masked(t, Normalize(t, live.Body))
+		ch.Action = Delete
+		ch.Patch = []Op{{Op: "remove", Path: ""}}
 	default:
-		if equal(live.Body, want.Body) {
-			return nil, nil
-		}
-		c.Action = Update
-		b, a := Normalize(t, live.Body), Normalize(t, want.Body)
-		forgetUnknown(t, b, a)
-		if equal(b, a) {
-			return nil, nil
-		}
-		before, after = h.masked(t, b), h.masked(t, a)
+		return c.update(t, ch)
 	}
+	ch.Items = outline(t, ch, r)
+	return ch, nil
+}
+
+func (c comparer) update(t *schema.Type, ch *Change) (*Change, error) {
+	before, after := ch.Before.Body, ch.After.Body
+	if equal(before, after) {
+		return nil, nil
+	}
+	p := rootOf(t)
+	fb, fa := p.form(before, t.NullIsAbsent).(map[string]any), p.form(after, t.NullIsAbsent).(map[string]any)
+	secretChanged(t, before, after, fb, fa)
+	forgetUnknown(t, fb, fa)
+	if p.same(fb, fa) {
+		return nil, nil
+	}
+	ch.Action = Update
 	var err error
-	switch c.Action {
-	case Create:
-		c.Patch = []Op{{Op: "add", Path: "", Value: schema.CompactJSON(after)}}
-	case Delete:
-		c.Patch = []Op{{Op: "remove", Path: ""}}
-	default:
-		c.Patch, err = patch(before, after)
+	if ch.Patch, err = updatePatch(c.hasher, p, before, after, fb, fa, t.NullIsAbsent); err != nil {
+		return nil, fmt.Errorf("%s: %w", ch.Label(), err)
 	}
-	return c, err
-}
-
-func (h hasher) masked(t *schema.Type, body map[string]any) map[string]any {
-	h.mask(t, body)
-	return body
-}
-
-// forgetUnknown takes values out of both bodies where one of them is ${NAME}: it is filled in when it is
-// pushed, and until then nobody knows whether it differs.
-func forgetUnknown(t *schema.Type, a, b map[string]any) {
-	for _, p := range t.PerTenant {
-		if strings.Contains(schema.Str(a, p), "${") || strings.Contains(schema.Str(b, p), "${") {
-			removeAll(a, p)
-			removeAll(b, p)
-		}
-	}
+	ch.Items = describe(t, ch, p, asObject(c.mask(p, fb)), asObject(c.mask(p, fa)), c.names)
+	return ch, nil
 }
 
 // names finds what ids stand for, in the wanted set first.
@@ -176,27 +201,4 @@ func (n names) of(k schema.Key) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// Summary counts changes by action.
-type Summary struct {
-	Create int `json:"create"`
-	Update int `json:"update"`
-	Delete int `json:"delete"`
-}
-
-// Summarize counts changes by action.
-func Summarize(changes []Change) Summary {
-	var s Summary
-	for _, c := range changes {
-		switch c.Action {
-		case Create:
-			s.Create++
-		case Update:
-			s.Update++
-		case Delete:
-			s.Delete++
-		}
-	}
-	return s
 }

@@ -1,9 +1,9 @@
 package diff
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	udiff "github.com/rogpeppe/go-internal/diff"
@@ -12,28 +12,18 @@ import (
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
-// describe says a change in lines for people.
-func describe(c *Change, h hasher, n names) []Item {
-	t, _ := schema.TypeOf(c.Type)
-	var before, after map[string]any
-	if c.Before != nil {
-		before = h.masked(t, Normalize(t, c.Before.Body))
+// describe says an update in lines for people; before and after are forms, without secrets.
+func describe(t *schema.Type, c *Change, p place, before, after map[string]any, n names) []Item {
+	links := linkNames{t, c.Realm, n}
+	if t.Journey {
+		if items := journeyItems(p, before, after, links); len(items) > 0 {
+			return items
+		}
+		// It changed where no journey has anything: no change goes unsaid.
 	}
-	if c.After != nil {
-		after = h.masked(t, Normalize(t, c.After.Body))
-	}
-	switch {
-	case c.Action != Update:
-		return outline(t, c, cmp.Or(c.After, c.Before))
-	case t.Journey:
-		forgetUnknown(t, before, after)
-		return journeyItems(t, c, before, after, n)
-	default:
-		forgetUnknown(t, before, after)
-		d := differ{typ: t, links: linkNames{t, c.Realm, n}}
-		d.walk("", before, after)
-		return d.items
-	}
+	d := differ{links: links}
+	d.walk(p, "", "", before, after)
+	return d.items
 }
 
 // outline says in one line what a created or deleted resource is.
@@ -70,40 +60,40 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// differ walks two normal forms side by side and collects items.
+// differ walks two forms side by side and collects items. at is the pointer into after, subject what
+// people are told of it.
 type differ struct {
-	typ   *schema.Type
 	links linkNames
 	items []Item
 }
 
-func (d *differ) walk(at string, before, after any) {
-	if equal(before, after) {
+func (d *differ) walk(p place, at, subject string, before, after any) {
+	if p.same(before, after) {
 		return
 	}
 	switch b := before.(type) {
 	case map[string]any:
 		if a, ok := after.(map[string]any); ok && !isWrapper(a) && !isWrapper(b) {
-			d.object(at, b, a)
+			d.object(p, at, subject, b, a)
 			return
 		}
 	case []any:
 		if a, ok := after.([]any); ok {
-			d.list(at, b, a)
+			d.list(p, at, subject, b, a)
 			return
 		}
 	case string:
-		if a, ok := after.(string); ok && d.isText(at, b, a) {
-			d.add(Item{Kind: "~", Subject: subject(at), Text: Unified(b, a), Pointer: at})
+		if a, ok := after.(string); ok && isText(p, b, a) {
+			d.add(Item{Kind: "~", Subject: subject, Text: Unified(b, a), Pointer: at})
 			return
 		}
 	}
-	d.add(Item{Kind: "~", Subject: subject(at), Detail: d.links.show(at, before) + " → " + d.links.show(at, after), Pointer: at})
+	d.add(Item{Kind: "~", Subject: subject, Detail: d.links.change(at, before, after), Pointer: at})
 }
 
 func (d *differ) add(i Item) { d.items = append(d.items, i) }
 
-func (d *differ) object(at string, before, after map[string]any) {
+func (d *differ) object(p place, at, subject string, before, after map[string]any) {
 	all := schema.SortedKeys(before)
 	for _, k := range schema.SortedKeys(after) {
 		if _, ok := before[k]; !ok {
@@ -112,97 +102,118 @@ func (d *differ) object(at string, before, after map[string]any) {
 	}
 	slices.Sort(all)
 	for _, k := range all {
-		p := at + "/" + schema.EscapeSegment(k)
+		q, to, name := p.at(k), at+"/"+schema.EscapeSegment(k), join(subject, k)
 		b, inBefore := before[k]
 		a, inAfter := after[k]
 		switch {
 		case !inBefore:
-			d.add(Item{Kind: "+", Subject: subject(p), Detail: d.links.show(p, a), Pointer: p})
+			d.one(q, "+", to, name, a)
 		case !inAfter:
-			d.add(Item{Kind: "-", Subject: subject(p), Detail: d.links.show(p, b), Pointer: p})
+			d.one(q, "-", to, name, b)
 		default:
-			d.walk(p, b, a)
+			d.walk(q, to, name, b, a)
 		}
 	}
+}
+
+// one is what came or went as a whole. A text that came is to be read as well as one that changed.
+func (d *differ) one(p place, kind, at, subject string, v any) {
+	if s, ok := v.(string); ok && isText(p, s, "") && s != "" {
+		if kind == "+" {
+			d.add(Item{Kind: kind, Subject: subject, Text: Unified("", s), Pointer: at})
+			return
+		}
+		d.add(Item{Kind: kind, Subject: subject, Detail: lineCount(s), Pointer: at})
+		return
+	}
+	if m, ok := v.(map[string]any); ok && len(m) > 0 && textsOnly(p, m) {
+		if kind == "+" {
+			for _, k := range schema.SortedKeys(m) {
+				d.one(p.at(k), kind, at+"/"+schema.EscapeSegment(k), join(subject, k), m[k])
+			}
+			return
+		}
+		var parts []string
+		for _, k := range schema.SortedKeys(m) {
+			parts = append(parts, k+" ("+lineCount(m[k].(string))+")")
+		}
+		d.add(Item{Kind: kind, Subject: subject, Detail: strings.Join(parts, ", "), Pointer: at})
+		return
+	}
+	d.add(Item{Kind: kind, Subject: subject, Detail: d.links.show(at, v), Pointer: at})
+}
+
+// textsOnly says that an object holds texts and nothing else: one for each language.
+func textsOnly(p place, m map[string]any) bool {
+	for k, v := range m {
+		if s, ok := v.(string); !ok || s == "" || !p.at(k).has(text) {
+			return false
+		}
+	}
+	return true
+}
+
+func lineCount(s string) string {
+	n := strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
+	return fmt.Sprintf("%d %s", n, plural(n, "line", "lines"))
 }
 
 // list shows what came and went when the elements are plain values, and element by element otherwise.
-// Objects that carry an identity (_id, name, id) are matched by it, so that one put in front of the
-// others is one addition.
-func (d *differ) list(at string, before, after []any) {
+func (d *differ) list(p place, at, subject string, before, after []any) {
 	if plain(before) && plain(after) {
-		gone, came := difference(before, after), difference(after, before)
-		var parts []string
-		for _, v := range came {
-			parts = append(parts, "+ "+d.links.show(at+"/0", v))
-		}
-		for _, v := range gone {
-			parts = append(parts, "- "+d.links.show(at+"/0", v))
-		}
-		if len(parts) == 0 {
-			parts = []string{"order changed"}
-		}
-		d.add(Item{Kind: "~", Subject: subject(at), Detail: strings.Join(parts, "  "), Pointer: at})
+		d.add(Item{Kind: "~", Subject: subject, Detail: d.plainList(p, at, before, after), Pointer: at})
 		return
 	}
-	if d.keyedList(at, before, after) {
-		return
-	}
-	for i := range max(len(before), len(after)) {
-		p := fmt.Sprintf("%s/%d", at, i)
-		switch {
-		case i >= len(before):
-			d.add(Item{Kind: "+", Subject: subject(p), Detail: d.links.show(p, after[i]), Pointer: p})
-		case i >= len(after):
-			d.add(Item{Kind: "-", Subject: subject(p), Detail: d.links.show(p, before[i]), Pointer: p})
-		default:
-			d.walk(p, before[i], after[i])
+	pairs, by := pairUp(p, before, after)
+	for i, v := range after {
+		q, to, name := p.at(strconv.Itoa(i)), segment(at, i), subject+"["+labelOf(v, by, i)+"]"
+		if j := pairs[i]; j >= 0 {
+			d.walk(q, to, name, before[j], v)
+		} else {
+			d.one(q, "+", to, name, v)
 		}
 	}
-}
-
-func (d *differ) keyedList(at string, before, after []any) bool {
-	for _, key := range []string{"_id", "id", "name"} {
-		b, okB := index(before, key)
-		a, okA := index(after, key)
-		if !okB || !okA {
-			continue
-		}
+	for _, j := range unpaired(pairs, len(before)) {
+		d.add(Item{Kind: "-", Subject: subject + "[" + labelOf(before[j], by, j) + "]", Detail: d.links.show(segment(at, j), before[j]), Pointer: at})
+	}
+	if !p.has(unordered) && !inOrder(pairs) {
+		var names []string
 		for i, v := range after {
-			id := schema.Str(v, "/"+key)
-			p := fmt.Sprintf("%s/%d", at, i)
-			if old, ok := b[id]; ok {
-				sub := differ{typ: d.typ, links: d.links}
-				sub.walk(p, old, v)
-				for _, item := range sub.items {
-					item.Subject = subject(at) + "[" + id + "]" + strings.TrimPrefix(item.Subject, subject(p))
-					d.add(item)
-				}
-				continue
-			}
-			d.add(Item{Kind: "+", Subject: subject(at) + "[" + id + "]", Detail: d.links.show(p, v), Pointer: p})
+			names = append(names, labelOf(v, by, i))
 		}
-		for _, v := range before {
-			if id := schema.Str(v, "/"+key); a[id] == nil {
-				d.add(Item{Kind: "-", Subject: subject(at) + "[" + id + "]", Detail: d.links.show(at+"/0", v), Pointer: at})
-			}
-		}
-		return true
+		d.add(Item{Kind: "~", Subject: subject, Detail: "another order: " + listed(names, ", "), Pointer: at})
 	}
-	return false
 }
 
-// index maps a list of objects by a member; ok is false when one has none or two are alike.
-func index(list []any, key string) (map[string]any, bool) {
-	m := map[string]any{}
-	for _, v := range list {
-		id := schema.Str(v, "/"+key)
-		if id == "" || m[id] != nil {
-			return nil, false
-		}
-		m[id] = v
+// plainList says what came into a list of plain values and what went.
+func (d *differ) plainList(p place, at string, before, after []any) string {
+	gone, came := difference(before, after), difference(after, before)
+	var parts []string
+	for _, v := range came {
+		parts = append(parts, "+ "+d.links.show(at+"/0", v))
 	}
-	return m, true
+	for _, v := range gone {
+		parts = append(parts, "- "+d.links.show(at+"/0", v))
+	}
+	if len(parts) > 0 {
+		return listed(parts, "  ")
+	}
+	var names []string
+	for _, v := range after {
+		names = append(names, d.links.show(at+"/0", v))
+	}
+	return "another order: " + listed(names, ", ")
+}
+
+// maxListed is how many elements of a list one line names.
+const maxListed = 20
+
+// listed joins the first few, and says how many more there are.
+func listed(parts []string, sep string) string {
+	if len(parts) <= maxListed+1 {
+		return strings.Join(parts, sep)
+	}
+	return strings.Join(parts[:maxListed], sep) + sep + fmt.Sprintf("… %d more; -o json has all", len(parts)-maxListed)
 }
 
 func plain(list []any) bool {
@@ -233,13 +244,8 @@ func difference(a, b []any) []any {
 }
 
 // isText says whether a string is shown line by line.
-func (d *differ) isText(at, before, after string) bool {
-	for _, t := range d.typ.Text {
-		if matchPointer(t.Pattern, at) {
-			return true
-		}
-	}
-	return strings.Contains(before, "\n") || strings.Contains(after, "\n")
+func isText(p place, before, after string) bool {
+	return p.has(text) || strings.Contains(before, "\n") || strings.Contains(after, "\n")
 }
 
 // matchPointer matches a concrete pointer against a pattern.
@@ -256,8 +262,13 @@ func isWrapper(m map[string]any) bool {
 	return false
 }
 
-// subject names a pointer for people: "acceptedOrigins", "core › enabled".
-func subject(pointer string) string { return strings.Join(schema.SplitPointer(pointer), " › ") }
+// join names a member for people: "acceptedOrigins", "core › enabled".
+func join(subject, member string) string {
+	if subject == "" {
+		return member
+	}
+	return subject + " › " + member
+}
 
 // linkNames shows a value that names another resource with that resource's name.
 type linkNames struct {
@@ -288,6 +299,34 @@ func (l linkNames) show(pointer string, v any) string {
 	return show(v)
 }
 
+// change writes two values on one line. Of long texts it shows the part from where they differ.
+func (l linkNames) change(pointer string, before, after any) string {
+	b, okB := before.(string)
+	a, okA := after.(string)
+	if okB && okA && (len(b) > maxShown || len(a) > maxShown) && !strings.HasPrefix(b, hashPrefix) {
+		b, a = fromDifference(b, a)
+		return show(b) + " → " + show(a)
+	}
+	return l.show(pointer, before) + " → " + l.show(pointer, after)
+}
+
+// fromDifference cuts what two texts begin with alike, but for a few words.
+func fromDifference(b, a string) (string, string) {
+	x, y := []rune(b), []rune(a)
+	n := 0
+	for n < len(x) && n < len(y) && x[n] == y[n] {
+		n++
+	}
+	const context = 20
+	if n <= maxShown-context {
+		return b, a
+	}
+	return "…" + string(x[n-context:]), "…" + string(y[n-context:])
+}
+
+// maxShown is how much of a value stands in a line, in characters.
+const maxShown = 70
+
 // show writes a value on one line.
 func show(v any) string {
 	switch x := v.(type) {
@@ -297,16 +336,19 @@ func show(v any) string {
 		if x == "" {
 			return `""`
 		}
-		if strings.HasPrefix(x, "secret ") {
+		if strings.HasPrefix(x, hashPrefix) {
 			return x
 		}
-		return clip(strings.ReplaceAll(x, "\n", "⏎"), 70)
+		return clip(strings.ReplaceAll(x, "\n", "⏎"), maxShown)
 	case map[string]any:
+		if hash, ok := x[crypto].(string); ok && len(x) == 1 {
+			return hash
+		}
 		if wrapper, value, ok := placeholders.Wrapper(x); ok {
 			return clip(value, 60) + " (" + strings.TrimPrefix(wrapper, "$") + ")"
 		}
 	}
-	return clip(string(schema.CompactJSON(v)), 70)
+	return clip(string(schema.CompactJSON(v)), maxShown)
 }
 
 func clip(s string, n int) string {

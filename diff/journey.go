@@ -62,52 +62,105 @@ func (g graph) blank(page string) bool {
 	return named && g.config(page) == nil
 }
 
+// reference is what the tree or the page says of a node beside its name, type, version, place and wires.
+func (g graph) reference(id string) map[string]any {
+	v, _ := schema.Lookup(g.body, g.nodes[id].Pointer)
+	out := map[string]any{}
+	for k, e := range asObject(v) {
+		switch k {
+		case "_id", "displayName", "nodeType", "version", "nodeVersion", "connections", "x", "y":
+		default:
+			out[k] = e
+		}
+	}
+	return out
+}
+
 func (g graph) connections(id string) map[string]any {
 	v, _ := schema.Lookup(g.body, schema.Pointer("nodes", id, "connections"))
 	m, _ := v.(map[string]any)
 	return m
 }
 
+// A twoGraphs is a journey before and after, and which node is which: the same id, or one made again.
+type twoGraphs struct {
+	b, a    graph
+	links   linkNames
+	nodes   place             // of "nodeConfigs"
+	renewed map[string]string // new id → old id
+	gone    map[string]bool   // old ids that were made again
+}
+
 // journeyItems says what changed in the graph: settings, nodes added and removed, re-created, rewired,
 // changed, and last how many only moved.
-func journeyItems(t *schema.Type, c *Change, before, after map[string]any, n names) []Item {
-	b, a := newGraph(before), newGraph(after)
-	links := linkNames{t, c.Realm, n}
-	items := settings(t, b, a, links)
-	renewed := recreated(b, a)
-	for _, id := range sortedIDs(b, a) {
-		refB, inB := b.nodes[id]
-		refA, inA := a.nodes[id]
+func journeyItems(p place, before, after map[string]any, links linkNames) []Item {
+	j := twoGraphs{b: newGraph(before), a: newGraph(after), links: links, nodes: p.at("nodeConfigs"), gone: map[string]bool{}}
+	j.renewed = recreated(j.b, j.a)
+	for _, old := range j.renewed {
+		j.gone[old] = true
+	}
+	items := j.settings(p)
+	for _, id := range sortedIDs(j.b, j.a) {
+		refB, inB := j.b.nodes[id]
+		refA, inA := j.a.nodes[id]
 		switch {
 		case inB && inA:
-			items = append(items, nodeItems(t, id, b, a, links)...)
-		case inA && b.blank(refA.Page), inB && a.blank(refB.Page):
+			items = append(items, j.nodeItems(id, id)...)
+		case inA && j.b.blank(refA.Page), inB && j.a.blank(refB.Page):
 			// Whether the other side has it can't be known; that the page's settings are missing is said.
 		case inA:
-			if old, ok := renewed[id]; ok {
-				items = append(items, Item{Kind: "~", Subject: a.name(id), Detail: "re-created under a new id", Pointer: refA.Pointer})
-				items = append(items, rewired(old, id, b, a)...)
+			if old, ok := j.renewed[id]; ok {
+				items = append(items, Item{Kind: "~", Subject: j.a.name(id), Detail: "re-created under a new id", Pointer: refA.Pointer})
+				items = append(items, j.nodeItems(old, id)...)
 				continue
 			}
-			items = append(items, Item{Kind: "+", Subject: a.name(id), Detail: added(a, refA, links), Pointer: refA.Pointer})
+			items = append(items, Item{Kind: "+", Subject: j.a.name(id), Detail: added(j.a, refA, links), Pointer: refA.Pointer})
+			items = append(items, j.settingsTexts(id)...)
 		default:
-			if !slices.Contains(values(renewed), id) {
-				items = append(items, Item{Kind: "-", Subject: b.name(id), Detail: "(" + refB.Type + ")", Pointer: refB.Pointer})
+			if !j.gone[id] {
+				items = append(items, Item{Kind: "-", Subject: j.b.name(id), Detail: "(" + refB.Type + ")", Pointer: refB.Pointer})
 			}
 		}
 	}
-	if n := moved(b, a); n > 0 {
+	items = append(items, j.leftovers()...)
+	if n := moved(j.b, j.a); n > 0 {
 		items = append(items, Item{Kind: "·", Subject: fmt.Sprintf("%d %s moved on the canvas", n, plural(n, "node", "nodes")), Minor: true})
 	}
 	return items
 }
 
-func values(m map[string]string) []string {
-	var out []string
-	for _, v := range m {
-		out = append(out, v)
+// was is the old id of a node of the journey after.
+func (j twoGraphs) was(id string) string {
+	if old, ok := j.renewed[id]; ok {
+		return old
 	}
-	return out
+	return id
+}
+
+// leftovers are bodies of nodes that the journey names nowhere: no graph shows them, and the patch does.
+func (j twoGraphs) leftovers() []Item {
+	var items []Item
+	cb, ca := asObject(j.b.body["nodeConfigs"]), asObject(j.a.body["nodeConfigs"])
+	all := schema.SortedKeys(ca)
+	for _, id := range schema.SortedKeys(cb) {
+		if ca[id] == nil {
+			all = append(all, id)
+		}
+	}
+	for _, id := range all {
+		if j.a.nodes[id].ID != "" || j.b.nodes[id].ID != "" || j.nodes.at(id).same(cb[id], ca[id]) {
+			continue
+		}
+		kind := "~"
+		switch {
+		case cb[id] == nil:
+			kind = "+"
+		case ca[id] == nil:
+			kind = "-"
+		}
+		items = append(items, Item{Kind: kind, Subject: "settings of a node that the journey does not name (" + clip(id, 9) + ")", Pointer: schema.Pointer("nodeConfigs", id)})
+	}
+	return items
 }
 
 func sortedIDs(b, a graph) []string {
@@ -134,8 +187,8 @@ func sortedIDs(b, a graph) []string {
 }
 
 // settings compares what belongs to the tree itself.
-func settings(t *schema.Type, b, a graph, links linkNames) []Item {
-	d := differ{typ: t, links: links}
+func (j twoGraphs) settings(p place) []Item {
+	d := differ{links: j.links}
 	strip := func(m map[string]any) map[string]any {
 		out := map[string]any{}
 		for k, v := range m {
@@ -145,45 +198,64 @@ func settings(t *schema.Type, b, a graph, links linkNames) []Item {
 		}
 		return out
 	}
-	d.object("", strip(b.body), strip(a.body))
-	from, to := schema.Str(b.body, "/entryNodeId"), schema.Str(a.body, "/entryNodeId")
-	if from != to {
-		d.add(Item{Kind: "~", Subject: "Start", Detail: b.name(from) + " → " + a.name(to), Pointer: "/entryNodeId"})
+	d.object(p, "", "", strip(j.b.body), strip(j.a.body))
+	from, to := schema.Str(j.b.body, "/entryNodeId"), schema.Str(j.a.body, "/entryNodeId")
+	if from != j.was(to) {
+		d.add(Item{Kind: "~", Subject: "Start", Detail: j.b.name(from) + " → " + j.a.name(to), Pointer: "/entryNodeId"})
 	}
 	return d.items
 }
 
-// nodeItems compares a node that both sides have.
-func nodeItems(t *schema.Type, id string, b, a graph, links linkNames) []Item {
+// nodeItems compares a node that both sides have, under one id or two.
+func (j twoGraphs) nodeItems(idB, idA string) []Item {
 	var items []Item
-	refB, refA := b.nodes[id], a.nodes[id]
-	name := a.name(id)
+	refB, refA := j.b.nodes[idB], j.a.nodes[idA]
+	name := j.a.name(idA)
 	for _, f := range []struct{ what, from, to string }{
 		{"renamed", refB.DisplayName, refA.DisplayName}, {"type", refB.Type, refA.Type}, {"version", refB.Version, refA.Version},
-		{"page", pageName(b, refB), pageName(a, refA)},
 	} {
 		if f.from != f.to {
 			items = append(items, Item{Kind: "~", Subject: name, Detail: fmt.Sprintf("%s %s → %s", f.what, f.from, f.to), Pointer: refA.Pointer})
 		}
 	}
-	items = append(items, rewired(id, id, b, a)...)
-	cb, ca := b.config(id), a.config(id)
-	if cb == nil && ca != nil || cb != nil && ca == nil {
-		items = append(items, Item{Kind: "~", Subject: name, Detail: presence(cb, ca), Pointer: schema.Pointer("nodeConfigs", id)})
-		return items
+	if refB.Page != j.was(refA.Page) {
+		items = append(items, Item{Kind: "~", Subject: name, Detail: "page " + pageName(j.b, refB) + " → " + pageName(j.a, refA), Pointer: refA.Pointer})
 	}
-	d := differ{typ: t, links: links}
-	if childrenMoved(cb, ca) {
-		items = append(items, Item{Kind: "~", Subject: name, Detail: "its nodes stand in another order", Pointer: schema.Pointer("nodeConfigs", id, "nodes")})
+	items = append(items, j.rewired(idB, idA)...)
+	cb, ca := j.b.config(idB), j.a.config(idA)
+	if (cb == nil) != (ca == nil) {
+		return append(items, Item{Kind: "~", Subject: name, Detail: presence(cb, ca), Pointer: schema.Pointer("nodeConfigs", idA)})
 	}
-	d.object(schema.Pointer("nodeConfigs", id), settingsOf(cb), settingsOf(ca))
-	for _, item := range d.items {
-		item.Detail = strings.TrimSpace(strings.TrimPrefix(item.Subject, "nodeConfigs › "+id+" › ") + " " + sign(item) + item.Detail)
-		item.Subject = name
-		if item.Kind != "~" {
-			item.Kind = "~"
+	if j.childrenMoved(cb, ca) {
+		items = append(items, Item{Kind: "~", Subject: name, Detail: "its nodes stand in another order", Pointer: schema.Pointer("nodeConfigs", idA, "nodes")})
+	}
+	d := differ{links: j.links}
+	d.object(j.nodes.at(idA), schema.Pointer("nodeConfigs", idA), "", settingsOf(cb), settingsOf(ca))
+	items = append(items, onNode(name, d.items)...)
+	// What a tree says of a node beside what was compared above: nothing that there is today.
+	nb, na := j.b.reference(idB), j.a.reference(idA)
+	rest := differ{links: j.links}
+	rest.object(nil, refA.Pointer, "", nb, na)
+	return append(items, onNode(name, rest.items)...)
+}
+
+// settingsTexts shows the long texts of a new node, which its one line can't hold.
+func (j twoGraphs) settingsTexts(id string) []Item {
+	d := differ{links: j.links}
+	config := settingsOf(j.a.config(id))
+	for _, k := range schema.SortedKeys(config) {
+		if s, ok := config[k].(string); ok && strings.Contains(s, "\n") {
+			d.one(j.nodes.at(id).at(k), "+", schema.Pointer("nodeConfigs", id, k), k, s)
 		}
-		items = append(items, item)
+	}
+	return onNode(j.a.name(id), d.items)
+}
+
+// onNode makes items about settings into items about the node.
+func onNode(name string, items []Item) []Item {
+	for i := range items {
+		items[i].Detail = strings.TrimSpace(items[i].Subject + " " + sign(items[i]) + items[i].Detail)
+		items[i].Subject, items[i].Kind = name, "~"
 	}
 	return items
 }
@@ -250,8 +322,11 @@ func children(config map[string]any) []string {
 }
 
 // childrenMoved says whether children that a page had and has stand in another order.
-func childrenMoved(before, after map[string]any) bool {
+func (j twoGraphs) childrenMoved(before, after map[string]any) bool {
 	b, a := children(before), children(after)
+	for i := range a {
+		a[i] = j.was(a[i])
+	}
 	both := func(list, other []string) []string {
 		return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return !slices.Contains(other, id) })
 	}
@@ -259,9 +334,9 @@ func childrenMoved(before, after map[string]any) bool {
 }
 
 // rewired compares where the outcomes of a node lead.
-func rewired(idB, idA string, b, a graph) []Item {
+func (j twoGraphs) rewired(idB, idA string) []Item {
 	var items []Item
-	cb, ca := b.connections(idB), a.connections(idA)
+	cb, ca := j.b.connections(idB), j.a.connections(idA)
 	outcomes := schema.SortedKeys(cb)
 	for _, o := range schema.SortedKeys(ca) {
 		if _, ok := cb[o]; !ok {
@@ -272,21 +347,21 @@ func rewired(idB, idA string, b, a graph) []Item {
 	for _, o := range outcomes {
 		from, okB := cb[o].(string)
 		to, okA := ca[o].(string)
-		if okA == okB && from == to {
+		if okA == okB && from == j.was(to) {
 			continue
 		}
 		f, t := "not connected", "not connected"
 		if okB {
-			f = b.name(from)
+			f = j.b.name(from)
 		}
 		if okA {
-			t = a.name(to)
+			t = j.a.name(to)
 		}
-		if f == t && okA && okB && a.nodes[to].ID != "" && b.nodes[to].ID == "" {
-			continue // the node it leads to was re-created; said there
+		if f == t { // two nodes of one name: only the ids say which
+			f, t = f+" ("+clip(from, 9)+")", t+" ("+clip(to, 9)+")"
 		}
 		items = append(items, Item{
-			Kind: "~", Subject: a.name(idA), Detail: fmt.Sprintf("outcome %s: %s → %s", o, f, t),
+			Kind: "~", Subject: j.a.name(idA), Detail: fmt.Sprintf("outcome %s: %s → %s", o, f, t),
 			Pointer: schema.Pointer("nodes", idA, "connections", o),
 		})
 	}
@@ -314,31 +389,6 @@ func added(g graph, ref schema.NodeRef, links linkNames) string {
 	return strings.Join(parts, "  ")
 }
 
-// recreated pairs nodes that only changed their id: the same name, type and settings. Key is the new id.
-func recreated(b, a graph) map[string]string {
-	print := func(g graph, ref schema.NodeRef) string {
-		return ref.Type + "\x00" + ref.DisplayName + "\x00" + string(schema.CompactJSON(withoutType(g.config(ref.ID))))
-	}
-	gone := map[string][]string{}
-	for _, id := range schema.SortedKeys(b.nodes) {
-		if _, ok := a.nodes[id]; !ok {
-			p := print(b, b.nodes[id])
-			gone[p] = append(gone[p], id)
-		}
-	}
-	pairs := map[string]string{}
-	for _, id := range schema.SortedKeys(a.nodes) {
-		if _, ok := b.nodes[id]; ok {
-			continue
-		}
-		if p := print(a, a.nodes[id]); len(gone[p]) > 0 {
-			pairs[id] = gone[p][0]
-			gone[p] = gone[p][1:]
-		}
-	}
-	return pairs
-}
-
 // moved counts the nodes, static ones included, that stand elsewhere on the canvas.
 func moved(b, a graph) int {
 	n := 0
@@ -355,7 +405,7 @@ func moved(b, a graph) int {
 			for _, axis := range []string{"/x", "/y"} {
 				from, _ := schema.Lookup(nb[id], axis)
 				to, _ := schema.Lookup(na[id], axis)
-				if from != to {
+				if !equal(from, to) {
 					n++
 					break
 				}

@@ -1,50 +1,165 @@
 package diff
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 // Strip returns the body without what the server owns: what is written to a tenant and kept in plans.
-// A secret's value is among it, so a stripped body holds none.
+// An ESV secret's value is among it, so a stripped one holds none.
 func Strip(t *schema.Type, body map[string]any) map[string]any {
-	out := schema.CloneObject(body)
-	for _, p := range t.Volatile {
-		removeAll(out, p)
+	return rootOf(t).strip(body).(map[string]any)
+}
+
+func (p place) strip(v any) any {
+	if len(p) == 0 {
+		return schema.Clone(v)
 	}
-	return out
+	switch x := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			if q := p.at(k); !q.has(volatile) {
+				out[k] = q.strip(e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = p.at(strconv.Itoa(i)).strip(e)
+		}
+		return out
+	}
+	return v
 }
 
 // Normalize returns the form in which two bodies are compared: stripped, without defaults and unset
 // values, unordered lists sorted, numbers in one spelling, texts with LF line ends.
 func Normalize(t *schema.Type, body map[string]any) map[string]any {
-	out := Strip(t, body)
-	for _, p := range t.Unordered {
-		for _, m := range schema.Select(out, p) {
-			if list, ok := m.Value.([]any); ok {
-				sortValues(list)
+	p := rootOf(t)
+	out := p.form(body, t.NullIsAbsent).(map[string]any)
+	p.sort(out)
+	return out
+}
+
+// form is the normal form, but for the order of lists: an element stands where it stood in the body, so
+// that a pointer into the one leads to the same value in the other.
+func (p place) form(v any, dropNull bool) any {
+	switch x := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			if e == nil && dropNull {
+				continue
+			}
+			if len(p) == 0 {
+				out[k] = p.form(e, dropNull)
+				continue
+			}
+			q := p.at(k)
+			if q.has(volatile) {
+				continue
+			}
+			if f := q.form(e, dropNull); !q.isDefault(f) {
+				out[k] = f
 			}
 		}
-	}
-	for _, text := range t.Text {
-		for _, m := range schema.Select(out, text.Pattern) {
-			if s, ok := m.Value.(string); ok && strings.Contains(s, "\r\n") {
-				set(out, m.Pointer, strings.ReplaceAll(s, "\r\n", "\n"))
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			if len(p) == 0 {
+				out[i] = p.form(e, dropNull)
+			} else {
+				out[i] = p.at(strconv.Itoa(i)).form(e, dropNull)
 			}
 		}
+		return out
+	case json.Number:
+		return number(x)
+	case string:
+		if p.has(text) && strings.Contains(x, "\r\n") {
+			return strings.ReplaceAll(x, "\r\n", "\n")
+		}
 	}
-	canonical(out, t.NullIsAbsent)
-	for _, d := range t.Defaults {
-		dropDefault(out, d)
+	return v
+}
+
+// sort puts the lists whose order means nothing in one order, in place, the innermost first.
+func (p place) sort(v any) {
+	if len(p) == 0 {
+		return
+	}
+	switch x := v.(type) {
+	case map[string]any:
+		for k, e := range x {
+			p.at(k).sort(e)
+		}
+	case []any:
+		for i, e := range x {
+			p.at(strconv.Itoa(i)).sort(e)
+		}
+		if p.has(unordered) {
+			sortValues(x)
+		}
+	}
+}
+
+// same compares two forms, lists whose order means nothing as multisets.
+func (p place) same(a, b any) bool {
+	if len(p) == 0 {
+		return equal(a, b)
+	}
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for k, v := range x {
+			w, ok := y[k]
+			if !ok || !p.at(k).same(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		if p.has(unordered) && !equal(a, b) {
+			return slices.Equal(slices.Sorted(slices.Values(p.texts(x))), slices.Sorted(slices.Values(p.texts(y))))
+		}
+		for i := range x {
+			if !p.at(strconv.Itoa(i)).same(x[i], y[i]) {
+				return false
+			}
+		}
+		return true
+	default:
+		return a == b
+	}
+}
+
+// texts gives each element of a list in one spelling.
+func (p place) texts(list []any) []string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		q := p.at(strconv.Itoa(i))
+		if len(q) > 0 {
+			e = schema.Clone(e)
+			q.sort(e)
+		}
+		out[i] = string(schema.CompactJSON(e))
 	}
 	return out
 }
@@ -62,67 +177,23 @@ func Digest(r *schema.Resource) string {
 
 // SetDigest is the hex SHA-256 over the keys and digests of a set's resources.
 func SetDigest(s *schema.Set) string {
+	all := s.All()
+	digests := make([]string, len(all))
+	parallel(len(all), func(i int) { digests[i] = Digest(all[i]) })
 	h := sha256.New()
-	for _, r := range s.All() {
-		h.Write([]byte(r.Key.String() + "\x00" + Digest(r) + "\n"))
+	for i, r := range all {
+		h.Write([]byte(r.Key.String() + "\x00" + digests[i] + "\n"))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func removeAll(body map[string]any, pattern string) {
-	segs := schema.SplitPointer(pattern)
-	last := segs[len(segs)-1]
-	for _, m := range schema.Select(body, schema.Pointer(segs[:len(segs)-1]...)) {
-		if obj, ok := m.Value.(map[string]any); ok {
-			delete(obj, last)
-		}
-	}
-}
-
-func dropDefault(body map[string]any, d schema.Default) {
-	segs := schema.SplitPointer(d.Pattern)
-	last := segs[len(segs)-1]
-	for _, m := range schema.Select(body, schema.Pointer(segs[:len(segs)-1]...)) {
-		if obj, ok := m.Value.(map[string]any); ok && obj[last] == d.Value {
-			delete(obj, last)
-		}
-	}
-}
-
-// set replaces the value at an existing pointer.
-func set(root map[string]any, pointer string, v any) {
-	segs := schema.SplitPointer(pointer)
-	parent, _ := schema.Lookup(root, schema.Pointer(segs[:len(segs)-1]...))
-	if obj, ok := parent.(map[string]any); ok {
-		obj[segs[len(segs)-1]] = v
-	}
-}
-
-// canonical rewrites numbers in place and drops null members when they mean "not set".
-func canonical(v any, dropNull bool) any {
-	switch x := v.(type) {
-	case map[string]any:
-		for k, e := range x {
-			if e == nil && dropNull {
-				delete(x, k)
-				continue
-			}
-			x[k] = canonical(e, dropNull)
-		}
-	case []any:
-		for i, e := range x {
-			x[i] = canonical(e, dropNull)
-		}
-	case json.Number:
-		return number(x)
-	}
-	return v
 }
 
 // number gives equal numbers one spelling: 1, 1.0 and 1e0 are 1. What is too large to expand keeps its
 // own, so that a hostile exponent costs nothing.
 func number(n json.Number) json.Number {
 	s := n.String()
+	if s == "-0" {
+		return "0"
+	}
 	if !strings.ContainsAny(s, ".eE") || len(s) > 40 {
 		return n
 	}
@@ -136,13 +207,29 @@ func number(n json.Number) json.Number {
 	if r.IsInt() {
 		return json.Number(r.Num().String())
 	}
-	return json.Number(strings.TrimRight(r.FloatString(40), "0"))
+	// 40 digits and an exponent of -99 are the most that come here: this is exact.
+	return json.Number(strings.TrimRight(r.FloatString(40+99), "0"))
 }
 
 func sortValues(list []any) {
-	slices.SortStableFunc(list, func(a, b any) int {
-		return strings.Compare(string(schema.CompactJSON(a)), string(schema.CompactJSON(b)))
-	})
+	type element struct {
+		text  string
+		value any
+	}
+	all := make([]element, len(list))
+	for i, v := range list {
+		s, ok := v.(string)
+		if !ok {
+			s = string(schema.CompactJSON(v))
+		} else {
+			s = `"` + s
+		}
+		all[i] = element{s, v}
+	}
+	slices.SortStableFunc(all, func(a, b element) int { return strings.Compare(a.text, b.text) })
+	for i := range all {
+		list[i] = all[i].value
+	}
 }
 
 // equal compares two decoded values without making text of them.
@@ -164,66 +251,10 @@ func equal(a, b any) bool {
 		y, ok := b.([]any)
 		return ok && slices.EqualFunc(x, y, equal)
 	default:
+		switch b.(type) {
+		case map[string]any, []any:
+			return false // two lists can't be compared with ==
+		}
 		return a == b
-	}
-}
-
-// A hasher turns secret values into keyed hashes.
-type hasher struct{ key func() []byte }
-
-func newHasher(given func() ([]byte, error)) hasher {
-	return hasher{sync.OnceValue(func() []byte {
-		if given != nil {
-			if key, err := given(); err == nil && len(key) > 0 {
-				return key
-			}
-		}
-		key := make([]byte, 32)
-		_, _ = rand.Read(key) // never fails, as its documentation says
-		return key
-	})}
-}
-
-func (h hasher) hash(v any) string {
-	m := hmac.New(sha256.New, h.key())
-	m.Write(schema.CompactJSON(v))
-	return "secret " + hex.EncodeToString(m.Sum(nil))[:8] + "…"
-}
-
-// mask replaces secret values in place: what the row names and is no placeholder, encrypted values,
-// and members whose name ends in "-encrypted".
-func (h hasher) mask(t *schema.Type, body map[string]any) {
-	for _, p := range t.Secret {
-		for _, m := range schema.Select(body, p) {
-			if s, ok := m.Value.(string); ok && s != "" && !strings.HasPrefix(s, "&{") {
-				set(body, m.Pointer, h.hash(s))
-			}
-		}
-	}
-	h.maskEncrypted(body)
-}
-
-func (h hasher) maskEncrypted(v any) {
-	switch x := v.(type) {
-	case map[string]any:
-		for k, e := range x {
-			if obj, ok := e.(map[string]any); ok && obj["$crypto"] != nil {
-				x[k] = h.hash(e)
-				continue
-			}
-			if _, isString := e.(string); isString && strings.HasSuffix(k, "-encrypted") {
-				x[k] = h.hash(e)
-				continue
-			}
-			h.maskEncrypted(e)
-		}
-	case []any:
-		for i, e := range x {
-			if obj, ok := e.(map[string]any); ok && obj["$crypto"] != nil {
-				x[i] = h.hash(e)
-				continue
-			}
-			h.maskEncrypted(e)
-		}
 	}
 }

@@ -67,6 +67,15 @@ type Type struct {
 	ReadOnly string
 	FrConfig FrConfig
 	Frodo    Frodo
+	// Keyed says what tells the elements of lists of objects apart, where it is none of the members _id,
+	// uuid, id and name: an element that changed is then shown as that one's, wherever it stands.
+	Keyed []KeyedList
+}
+
+// A KeyedList names the member that tells the elements of a list of objects apart.
+type KeyedList struct {
+	Pattern string // of the list: "/mappings/*/properties"
+	By      string // the member's name: "target"
 }
 
 // Parent names the resource that one belongs to. The id is constant or the own id's first segment.
