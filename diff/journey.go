@@ -123,8 +123,10 @@ func journeyItems(p place, before, after map[string]any, links linkNames) []Item
 		}
 	}
 	items = append(items, j.leftovers()...)
-	if n := moved(j.b, j.a); n > 0 {
-		items = append(items, Item{Kind: "·", Subject: fmt.Sprintf("%d %s moved on the canvas", n, plural(n, "node", "nodes")), Minor: true})
+	if m := j.moved(); len(m) > 0 {
+		items = append(items, Item{
+			Kind: "·", Subject: fmt.Sprintf("%d %s moved on the canvas", len(m), plural(len(m), "node", "nodes")), Detail: listed(m, ", "), Minor: true,
+		})
 	}
 	return items
 }
@@ -389,33 +391,36 @@ func added(g graph, ref schema.NodeRef, links linkNames) string {
 	return strings.Join(parts, "  ")
 }
 
-// moved counts the nodes, static ones included, that stand elsewhere on the canvas.
-func moved(b, a graph) int {
-	n := 0
+// moved names the nodes, static ones included, that stand elsewhere on the canvas.
+func (j twoGraphs) moved() []string {
+	var out []string
 	for _, part := range []string{"nodes", "staticNodes"} {
-		nb, _ := b.body[part].(map[string]any)
-		na, _ := a.body[part].(map[string]any)
+		nb, na := asObject(j.b.body[part]), asObject(j.a.body[part])
 		for _, id := range schema.SortedKeys(na) {
-			if nb[id] == nil {
-				if part == "staticNodes" {
-					n++ // Success and Failure are always there; the canvas only shows them or not
-				}
-				continue
-			}
-			for _, axis := range []string{"/x", "/y"} {
-				from, _ := schema.Lookup(nb[id], axis)
-				to, _ := schema.Lookup(na[id], axis)
-				if !equal(from, to) {
-					n++
-					break
-				}
+			from, to := nb[id], na[id]
+			switch {
+			case from == nil && part == "staticNodes":
+				out = append(out, j.a.name(id)+" (now on it)") // Success and Failure are always there; the canvas shows them or not
+			case from != nil && spot(from) != spot(to):
+				out = append(out, fmt.Sprintf("%s (%s → %s)", j.a.name(id), spot(from), spot(to)))
 			}
 		}
-		for id := range nb {
+		for _, id := range schema.SortedKeys(nb) {
 			if na[id] == nil && part == "staticNodes" {
-				n++
+				out = append(out, j.b.name(id)+" (no longer on it)")
 			}
 		}
 	}
-	return n
+	return out
+}
+
+// spot is where a node stands on the canvas.
+func spot(node any) string {
+	axis := func(p string) string {
+		if v, ok := schema.Lookup(node, p); ok {
+			return clip(string(schema.CompactJSON(v)), 12)
+		}
+		return "0"
+	}
+	return axis("/x") + "," + axis("/y")
 }

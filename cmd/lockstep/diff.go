@@ -24,7 +24,11 @@ func newDiffCommand(a *app) *cobra.Command {
 
 What the tenant owns or adds by itself, the order of lists whose order means nothing, the spelling of
 numbers are no differences. A journey shows as what changed in its graph, a script as text, a secret as a
-keyed hash.` + exitHelp(exitChanges),
+keyed hash. Nodes that only moved on the canvas are counted, and shown with --all.
+
+With -o json each change holds an RFC 6902 patch. Applied to the resource's body in FROM, as a file in the flat
+layout has it under "body", it gives one that means the same as that in TO; the value of a secret stands in it
+as its hash.` + exitHelp(exitChanges),
 		Example: `  lockstep diff env:dev .
   lockstep diff git:v1.4 git:HEAD
   lockstep diff snapshots/dev-monday.json.gz env:dev --exit-code`,

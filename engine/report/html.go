@@ -32,6 +32,7 @@ type htmlPage struct {
 	ESVs      *htmlESVs
 	PlanText  string
 	Sections  []htmlSection
+	Totals    []total
 }
 
 type htmlSection struct{ ID, Title, Count string }
@@ -135,6 +136,7 @@ func newHTMLPage(r *Report) *htmlPage {
 	for _, c := range r.Changes {
 		p.Changes = append(p.Changes, htmlChangeOf(c))
 	}
+	p.Totals = totals(r.summarizeChanges())
 	p.ESVs = htmlESVsOf(r.Environments)
 	add := func(there bool, id, title string, n int) {
 		if !there {
@@ -212,7 +214,8 @@ func htmlChangeOf(c ChangeView) htmlChange {
 		case "~":
 			item.Class = "mod"
 		}
-		for _, l := range i.Text {
+		shown, rest := bounded(i.Text, maxHTMLText, "-o json has all")
+		for _, l := range shown {
 			dl := htmlDiffLine{Text: cellsText(cells(strings.TrimRight(l, "\r\n")))}
 			switch {
 			case strings.HasPrefix(l, "@@"):
@@ -223,6 +226,9 @@ func htmlChangeOf(c ChangeView) htmlChange {
 				dl.Class = "del"
 			}
 			item.Lines = append(item.Lines, dl)
+		}
+		if rest != "" {
+			item.Lines = append(item.Lines, htmlDiffLine{Class: "hunk", Text: rest})
 		}
 		h.Items = append(h.Items, item)
 	}

@@ -341,6 +341,12 @@ func tameURL(s string) string {
 
 func (m *mdPage) changes(r *Report) {
 	left := 0
+	if ts := totals(r.summarizeChanges()); ts != nil {
+		m.add("\n")
+		for _, t := range ts {
+			m.add("- by " + t.By + ": " + mdInline(clipBytes(t.text(), 2000)) + "\n")
+		}
+	}
 	for _, c := range r.Changes {
 		if left > 0 || !m.add(mdChange(c)) {
 			left++

@@ -122,6 +122,9 @@ func (p *printer) changes(cs []ChangeView) {
 	}
 	p.line()
 	p.line(last)
+	for _, t := range totals(sum) {
+		p.line(p.o.Style.dim(pad("by "+t.By, 10)), t.wrapped(strings.Repeat(" ", 10), p.columns()-10))
+	}
 }
 
 // oneText says that a resource of the type has one text, so that nobody need be told which one changed.
@@ -181,12 +184,19 @@ func (p *printer) item(i diff.Item, column int) {
 		text := wrap(head+clean(i.Detail), "      ", p.o.Width)
 		p.line("  ", mark, strings.TrimPrefix(text, "  "+i.Kind))
 	}
-	for _, l := range i.Text {
+	shown, rest := i.Text, ""
+	if !p.o.All {
+		shown, rest = bounded(i.Text, maxText, "--all shows them, -o json has all")
+	}
+	for _, l := range shown {
 		p.unified(l)
+	}
+	if rest != "" {
+		p.line("  ", st.dim(rest))
 	}
 }
 
-// unified writes one line of a unified diff. A tab is kept to its width, nothing is clipped: what is
+// unified writes one line of a unified diff. A tab is kept to its width, and no line is clipped: what is
 // reviewed must be what is there.
 func (p *printer) unified(l string) {
 	text := "  " + cellsText(cells(strings.TrimRight(l, "\r\n")))
