@@ -100,10 +100,16 @@ func (t *Tenant) serveAM(r *request) *reply {
 	if a := t.authorize(r, "fr:am:*"); a != nil {
 		return a
 	}
+	if a := badVersion(r); a != nil {
+		return a
+	}
 	a := t.routeAM(r, target)
 	version := "resource=1.0"
 	if v := r.resourceVersion(); v != "" {
 		version = "resource=" + v
+	}
+	if target.rest[0] == "scripts" && version == "resource=1.0" {
+		version = "resource=1.1" // recorded
 	}
 	if r.query.Has("_queryFilter") {
 		version = "protocol=2.1," + version + ", " + version
@@ -127,15 +133,69 @@ func (t *Tenant) routeAM(r *request, target amTarget) *reply {
 		return t.routeRealmConfig(r, target)
 	case "libraries":
 		return t.libraries(r, target)
+	case "users", "groups":
+		return t.identities(r, target)
+	case "authenticate":
+		if r.method == http.MethodPost && r.query.Get("authIndexType") == "service" && !t.hasJourney(target.realm, r.query.Get("authIndexValue")) {
+			return refusal(http.StatusBadRequest, "No Configuration found")
+		}
 	case "scripts":
 		if len(rest) < 3 {
 			return t.serveScripts(r, target)
 		}
 	}
 	if f, isFamily := t.topFamilies()[rest[0]]; isFamily && len(rest) <= 2 {
-		return t.serveFamily(r, target, f, 1)
+		return withID(r, rest[0], f, t.serveFamily(r, target, f, 1))
 	}
 	return unknown(r)
+}
+
+// withID adds _id to policy sets and resource types in the versions that show it:
+// not in those that were recorded, but in older ones, and where no version is asked
+// for (fr-config-manager relies on it, tenant-api.md 10.12).
+func withID(r *request, collection string, f family, a *reply) *reply {
+	recorded := map[string]string{"applications": "2.1", "resourcetypes": "1.0"}[collection]
+	if recorded == "" || r.resourceVersion() == recorded || a.status >= 300 {
+		return a
+	}
+	named := func(o object) object {
+		if id := str(o[f.member]); id != "" {
+			return with(o, "_id", id)
+		}
+		return o
+	}
+	o := obj(a.body)
+	all, isList := o["result"].([]any)
+	if !isList {
+		a.body = named(o)
+		return a
+	}
+	for i := range all {
+		all[i] = named(obj(all[i]))
+	}
+	return a
+}
+
+// identities stores users and groups of AM as they are seeded or written; their
+// services and devices are empty, and UMA is off.
+func (t *Tenant) identities(r *request, target amTarget) *reply {
+	rest := target.rest
+	switch {
+	case len(rest) < 3:
+		return t.serveFamily(r, target, family{remaining: -1, upsert: true, create: true}, 1)
+	case rest[2] == "uma" || rest[2] == "oauth2":
+		return refusal(http.StatusNotFound, "UMA is not supported in this realm")
+	case r.isAction("nextdescendents"):
+		return t.descendants(target.key)
+	case r.method == http.MethodGet:
+		return t.list(r, target.key, family{})
+	}
+	return unknown(r)
+}
+
+func (t *Tenant) hasJourney(realm, id string) bool {
+	_, found := t.store.get(realmRoot(realm) + "/" + treesBelow + escape(id))
+	return found
 }
 
 func (t *Tenant) routeRealmConfig(r *request, target amTarget) *reply {
@@ -167,7 +227,11 @@ func (t *Tenant) routeRealmConfig(r *request, target amTarget) *reply {
 func (t *Tenant) routeAuthentication(r *request, target amTarget, rest []string) *reply {
 	switch {
 	case len(rest) == 0:
-		return t.singleton(r, target.key, nil)
+		a := t.singleton(r, target.key, nil)
+		if o := obj(a.body); a.status == http.StatusOK && r.resourceVersion() == "2.0" {
+			a.body = without(o, "_rev") // the shape of this version (recorded)
+		}
+		return a
 	case rest[0] == "authenticationtrees" && len(rest) > 1 && rest[1] == "trees" && len(rest) < 4:
 		return t.serveFamily(r, target, treeFamily(), 4)
 	case rest[0] == "authenticationtrees" && len(rest) > 1 && rest[1] == "nodes" && len(rest) < 6:
@@ -242,17 +306,42 @@ func (t *Tenant) serveFamily(r *request, target amTarget, f family, depth int) *
 		if w.old == nil && (!f.upsert || r.header.Get("If-Match") == "*") {
 			return gone()
 		}
-		if w.old != nil && r.header.Get("If-None-Match") == "*" {
-			return refusal(http.StatusPreconditionFailed, "The resource already exists")
+		if a := t.precondition(w, f); a != nil {
+			return a
 		}
 		return t.save(w, f)
 	case http.MethodDelete:
 		if w.old == nil {
 			return gone()
 		}
+		if a := t.precondition(w, f); a != nil {
+			return a
+		}
 		return t.drop(w, f)
 	}
 	return notAllowed(r)
+}
+
+// precondition looks at If-None-Match: * and at an If-Match that names a revision.
+func (t *Tenant) precondition(w *change, f family) *reply {
+	if w.old == nil {
+		return nil
+	}
+	if w.r.header.Get("If-None-Match") == "*" {
+		return refusal(http.StatusPreconditionFailed, "The resource already exists")
+	}
+	have := str(t.revved(w.path, t.present(w.path, w.old), family{noRev: f.noRev})["_rev"])
+	return otherRevision(w.r, have)
+}
+
+// otherRevision refuses an If-Match that names another revision than the one there
+// is; "" is one that the API does not show, and that nobody can name.
+func otherRevision(r *request, have string) *reply {
+	want := r.header.Get("If-Match")
+	if want == "" || want == "*" || have == "" || strings.Trim(strings.TrimPrefix(want, "W/"), `"`) == have {
+		return nil
+	}
+	return refusal(http.StatusPreconditionFailed, "The resource could not be accessed because it has a different revision")
 }
 
 func (t *Tenant) serveCollection(r *request, realm, collection string, f family) *reply {
@@ -403,11 +492,15 @@ func (t *Tenant) singleton(r *request, key string, fallback object) *reply {
 			return notFound()
 		}
 		o := t.present(key, old)
-		o = with(o, "_rev", revision(o))
-		return tagged(ok(o))
+		return tagged(ok(with(o, "_rev", revision(o))))
 	case http.MethodPut:
 		if a := t.refuseWrite(r, key); a != nil {
 			return a
+		}
+		if old != nil {
+			if a := otherRevision(r, revision(t.present(key, old))); a != nil {
+				return a
+			}
 		}
 		body, a := jsonBody(r)
 		if a != nil {

@@ -20,7 +20,8 @@
 //	sim.go http.go fault.go     groups, tenants, requests, what goes wrong
 //	oauth.go                    service account, tokens, scopes, serverinfo
 //	am.go journeys.go scripts.go services.go policies.go saml.go    AM
-//	idm.go                      IDM
+//	idm.go system.go            IDM
+//	governance.go               IGA: workflows, forms, request types
 //	environment.go esv.go       ESVs, restart, domains, direct configuration
 //	promotion.go integrity.go report.go class.go    promotions
 //	store.go filter.go json.go  documents, query filters, JSON
@@ -92,7 +93,26 @@
 // is encrypted on write. Relationships are stored as sent. PATCH knows add, replace and
 // remove of top-level fields.
 //
-// Requests nobody knows are answered as the real tenant answers them, and Unknown lists
-// them. Governance, logs, system objects, identities of AM, script evaluation and
-// administrator logins are not there.
+// Relationships (values with a _ref) of managed objects are shown only where _fields
+// asks for them. System objects are only stored; a connector answers when it is
+// enabled. Script evaluation is refused with 403: it reads ESV secrets in the clear.
+//
+// Versions. An Accept-API-Version that can't be read, or a protocol other than 1 and 2,
+// is 400. Any resource version is served; where versions differ in shape and that is
+// known (policy sets, resource types, authentication, ESV lists), the asked one decides.
+//
+// Conditions. If-Match: * and If-None-Match: * are looked at on every PUT of AM and IDM
+// but IDM configuration, which has no revisions. An If-Match that names another
+// revision than the resource's is 412.
+//
+// Governance (Options.Governance). Without it /iga and /auto are 404. PUT of a workflow
+// writes its draft, publish removes the draft. GET of a workflow without a status, which
+// no client sends, gives the published one.
+//
+// Telemetry. The one category is otlp. Header values, which are credentials, are read as
+// asterisks.
+//
+// Requests nobody knows are answered with 501, their method and path, and Unknown lists
+// them: no tenant answers so, and it can't be taken for a tenant's answer. Logs, devices
+// of identities and administrator logins are not there.
 package sim

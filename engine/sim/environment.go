@@ -59,7 +59,7 @@ func environmentScope(r *request) string {
 		"ccc": "fr:idc:direct-configuration:session:", "certificates": "fr:idc:certificate:", "csrs": "fr:idc:certificate:",
 		"cookie-domains": "fr:idc:cookie-domain:", "custom-domains": "fr:idc:custom-domain:",
 		"content-security-policy": "fr:idc:content-security-policy:", "sso-cookie": "fr:idc:sso-cookie:",
-		"release": "fr:idc:release:",
+		"release": "fr:idc:release:", "telemetry": "fr:idc:telemetry:",
 	}[part]
 	switch {
 	case family == "":
@@ -108,6 +108,8 @@ func (t *Tenant) routeEnvironment(r *request) *reply {
 		return t.routeCertificates(r, rest)
 	case "sso-cookie":
 		return t.serveCookie(r)
+	case "telemetry":
+		return t.serveTelemetry(r, rest[1:])
 	}
 	if len(rest) == 1 && r.method == http.MethodGet {
 		switch rest[0] {
@@ -120,7 +122,7 @@ func (t *Tenant) routeEnvironment(r *request) *reply {
 		}
 	}
 	if strings.Join(rest, "/") == "scopes/service-accounts" && r.method == http.MethodGet {
-		return &reply{status: http.StatusOK, kind: envType, body: scopeList()}
+		return &reply{status: http.StatusOK, kind: envType, body: scopeList(t.group.o.Governance)}
 	}
 	if rest[0] == "custom-domains" && len(rest) == 1 && r.isAction("verify") {
 		return t.verifyDomain(r)
@@ -258,8 +260,12 @@ func (t *Tenant) routeSession(r *request, rest []string) *reply {
 		}
 		rest = rest[1:]
 	}
-	if len(rest) != 2 || old && rest[1] == "apply" {
-		return unknown(r) // the older spelling has no apply (recorded 2026-03)
+	if old && len(rest) == 2 && rest[1] == "apply" {
+		// The older spelling has no apply (recorded 2026-03).
+		return envRefusal(http.StatusNotFound, "path "+r.path+" was not found")
+	}
+	if len(rest) != 2 {
+		return unknown(r)
 	}
 	s := &t.env.session
 	switch {
@@ -301,6 +307,53 @@ func (s session) answer() object {
 		o["status"] = s.status
 	}
 	return o
+}
+
+// serveTelemetry serves log and metric receivers: rest is category, id. Their
+// headers carry credentials, so a read masks the values.
+func (t *Tenant) serveTelemetry(r *request, rest []string) *reply {
+	const root = "/environment/telemetry/"
+	masked := func(o object) object {
+		headers := object{}
+		for name := range obj(o["headers"]) {
+			headers[name] = "********"
+		}
+		return with(o, "headers", headers)
+	}
+	switch {
+	case len(rest) == 0 && r.method == http.MethodGet:
+		all := object{"otlp": []any{}}
+		for _, path := range slices.Sorted(maps.Keys(t.env.plain)) {
+			if tail, is := strings.CutPrefix(path, root); is {
+				category, _, _ := strings.Cut(tail, "/")
+				all[unescape(category)] = append(list(all[unescape(category)]), masked(t.env.plain[path]))
+			}
+		}
+		return ok(all)
+	case len(rest) != 2:
+		return unknown(r)
+	}
+	key := join(r.segs...)
+	old, found := t.env.plain[key]
+	if r.method == http.MethodPut {
+		body, a := envBody(r)
+		if a != nil {
+			return a
+		}
+		t.env.plain[key] = with(body, "id", rest[1])
+		return ok(masked(t.env.plain[key]))
+	}
+	if !found {
+		return envRefusal(http.StatusNotFound, "The telemetry provider does not exist")
+	}
+	switch r.method {
+	case http.MethodGet:
+		return ok(masked(old))
+	case http.MethodDelete:
+		delete(t.env.plain, key)
+		return ok(masked(old))
+	}
+	return notAllowed(r)
 }
 
 // routeCertificates keeps certificates and signing requests as objects, without
@@ -385,6 +438,9 @@ func (t *Tenant) seedEnvironment(path string, o object) error {
 func (e *environment) documents(secrets bool) []Document {
 	var docs []Document
 	for path, o := range e.plain {
+		if !secrets && strings.HasPrefix(path, "/environment/telemetry/") {
+			o = without(o, "headers") // they carry credentials
+		}
 		docs = append(docs, Document{path, encode(o)})
 	}
 	for id, v := range e.variables {

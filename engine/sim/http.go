@@ -60,6 +60,27 @@ func (r *request) resourceVersion() string {
 	return ""
 }
 
+// badVersion refuses an Accept-API-Version that can't be read, or that asks for a
+// protocol no tenant speaks. Any resource version is served as the nearest one: none
+// was ever seen to be refused, and clients differ widely in what they ask for.
+func badVersion(r *request) *reply {
+	header := r.header.Get("Accept-API-Version")
+	if strings.TrimSpace(header) == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(header, ",") {
+		name, version, _ := strings.Cut(strings.TrimSpace(part), "=")
+		major, err := strconv.ParseFloat(version, 64)
+		if err != nil || name != "protocol" && name != "resource" {
+			return refusal(http.StatusBadRequest, "Accept-API-Version: invalid value: "+header)
+		}
+		if name == "protocol" && (major < 1 || major >= 3) {
+			return refusal(http.StatusBadRequest, "Accept-API-Version: unsupported protocol version: "+version)
+		}
+	}
+	return nil
+}
+
 // reply is an answer before it is written.
 type reply struct {
 	status  int
@@ -97,21 +118,23 @@ func envRefusal(status int, message string) *reply {
 
 func notFound() *reply { return refusal(http.StatusNotFound, "Not Found") }
 
-// unknown is the answer of a real tenant to a path it has not; the log keeps it.
+// unknown is the answer to a request that the simulator does not know: no tenant
+// says so, so that it can't be taken for one's answer. The log counts it.
 func unknown(r *request) *reply {
-	a := notFound()
+	text := "The simulator does not know " + r.method + " " + r.path
+	if r.action != "" {
+		text += "?_action=" + r.action
+	}
+	a := refusal(http.StatusNotImplemented, text)
 	if strings.HasPrefix(r.path, "/environment") {
-		a = envRefusal(http.StatusNotFound, "path "+r.path+" was not found")
+		a = envRefusal(http.StatusNotImplemented, text)
 	}
 	a.unknown = true
 	return a
 }
 
-func notAllowed(r *request) *reply {
-	a := refusal(http.StatusMethodNotAllowed, "Method Not Allowed")
-	a.unknown = true
-	return a
-}
+// notAllowed is unknown for a path that is known, by another method or action.
+func notAllowed(r *request) *reply { return unknown(r) }
 
 // ServeHTTP answers one request.
 func (t *Tenant) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
@@ -191,8 +214,14 @@ func (t *Tenant) serve(r *request) *reply {
 		return t.serveIDM(r)
 	case "environment":
 		return t.serveEnvironment(r)
+	case "iga", "auto":
+		return t.serveGovernance(r)
+	case "feature":
+		if len(r.segs) == 1 && r.method == http.MethodGet {
+			return ok(object{"result": []any{object{"_id": "service-accounts", "installedVersion": "1", "availableVersions": []any{"1"}}}})
+		}
 	case "monitoring":
-		if r.path == "/monitoring/health" {
+		if r.path == "/monitoring/health" && (r.method == http.MethodGet || r.method == http.MethodHead) {
 			return &reply{status: http.StatusOK, raw: []byte("OK"), kind: "text/plain; charset=utf-8"}
 		}
 	}

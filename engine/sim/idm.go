@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -42,6 +45,12 @@ func (t *Tenant) routeIDM(r *request) *reply {
 			return t.serveAccount(r, rest)
 		case len(rest) == 1 || len(rest) == 2:
 			return t.serveObjects(r, "/openidm/managed/"+escape(rest[0]), rest[1:])
+		case len(rest) == 3:
+			o, found := t.store.get(join("openidm", "managed", rest[0], rest[1]))
+			if !found {
+				return notFound()
+			}
+			return t.related(r, o, rest[2])
 		}
 	case "internal":
 		if len(rest) > 0 && rest[0] == "role" && len(rest) < 3 {
@@ -52,15 +61,22 @@ func (t *Tenant) routeIDM(r *request) *reply {
 			return t.serveSchema(r, rest[1:])
 		}
 	case "system":
-		if r.isAction("testConnectorServers") && len(rest) == 0 {
-			return ok(object{"openicf": []any{}})
-		}
-		if r.isAction("test") && len(rest) == 0 {
-			return &reply{status: http.StatusOK, kind: idmType, body: []any{}}
+		return t.serveSystem(r, rest)
+	case "script":
+		if r.isAction("eval") || r.isAction("compile") {
+			// Evaluation reads ESV secrets in the clear; the simulator runs no scripts.
+			return refusal(http.StatusForbidden, "Access denied")
 		}
 	case "info":
 		if len(rest) == 1 && rest[0] == "ping" && r.method == http.MethodGet {
 			return ok(object{"_id": "", "shortDesc": "OpenIDM ready", "state": "ACTIVE_READY"})
+		}
+		if len(rest) == 1 && rest[0] == "version" && r.method == http.MethodGet {
+			return ok(object{"_id": "version", "productVersion": t.group.o.AMVersion, "productBuildDate": "20260504095300",
+				"productRevision": "0000000"})
+		}
+		if len(rest) == 1 && rest[0] == "features" && r.method == http.MethodGet {
+			return ok(envelope(nil, "NONE", -1, -1))
 		}
 	}
 	return unknown(r)
@@ -197,11 +213,16 @@ func (t *Tenant) reloads(id string) {
 func jsonBody(r *request) (object, *reply) {
 	o, err := decodeObject(r.body)
 	if err != nil {
-		a := refusal(http.StatusBadRequest, "The request could not be processed because the provided content is not valid JSON")
-		a.body.(object)["detail"] = string(r.body)
-		return nil, a
+		return nil, invalidJSON(r)
 	}
 	return o, nil
+}
+
+// invalidJSON repeats what was sent, as the tenant does (recorded).
+func invalidJSON(r *request) *reply {
+	a := refusal(http.StatusBadRequest, "The request could not be processed because the provided content is not valid JSON")
+	a.body.(object)["detail"] = string(r.body[:min(len(r.body), 4096)])
+	return a
 }
 
 // nextRev is IDM's revision: it changes with every write, whatever was written.
@@ -222,10 +243,10 @@ func (t *Tenant) serveObjects(r *request, collection string, id []string) *reply
 			var result []any
 			for _, p := range t.store.in(collection) {
 				if o := t.revised(p); keep(o) {
-					result = append(result, fields(r, o))
+					result = append(result, shown(r, o))
 				}
 			}
-			return ok(envelope(result, "NONE", -1, -1))
+			return pagedObjects(r, result)
 		case r.isAction("create"):
 			body, a := jsonBody(r)
 			if a != nil {
@@ -245,11 +266,11 @@ func (t *Tenant) serveObjects(r *request, collection string, id []string) *reply
 		return t.putObject(r, key, id[0], false)
 	}
 	if !found {
-		return notFound()
+		return t.noObject(collection, id[0])
 	}
 	switch r.method {
 	case http.MethodGet:
-		return tagged(ok(fields(r, t.revised(key))))
+		return tagged(ok(shown(r, t.revised(key))))
 	case http.MethodPatch:
 		return t.patchObject(r, key)
 	case http.MethodDelete:
@@ -257,10 +278,53 @@ func (t *Tenant) serveObjects(r *request, collection string, id []string) *reply
 			return a
 		}
 		o := t.revised(key)
+		if match := r.header.Get("If-Match"); match != "" && match != "*" && strings.Trim(match, `"`) != str(o["_rev"]) {
+			return refusal(http.StatusPreconditionFailed, "The resource could not be deleted because it has a different revision")
+		}
 		t.store.remove(key)
-		return tagged(ok(o))
+		return tagged(ok(shown(r, o)))
 	}
 	return notAllowed(r)
+}
+
+// noObject is the 404 of an object that is not there: of a user, in the words of
+// the directory.
+func (t *Tenant) noObject(collection, id string) *reply {
+	kind := last(collection)
+	realm, name, isManaged := strings.Cut(kind, "_")
+	if isManaged && name == "user" {
+		return refusal(http.StatusNotFound, "No Such Entry: The search base entry &#39;fr-idm-uuid&#61;"+id+
+			",ou&#61;user,o&#61;"+realm+",o&#61;root,ou&#61;identities&#39; does not exist")
+	}
+	return notFound()
+}
+
+// pagedObjects is one page of a list of objects. Without _pageSize it is the whole.
+func pagedObjects(r *request, all []any) *reply {
+	total, policy := -1, "NONE"
+	if r.query.Get("_totalPagedResultsPolicy") == "EXACT" || r.query.Get("_countOnly") == "true" {
+		total, policy = len(all), "EXACT"
+	}
+	if r.query.Get("_countOnly") == "true" {
+		a := envelope(nil, policy, total, -1)
+		a["resultCount"] = total
+		return ok(a)
+	}
+	size, err := strconv.Atoi(r.query.Get("_pageSize"))
+	if err != nil || size < 1 {
+		return ok(envelope(all, policy, total, -1))
+	}
+	from, err := strconv.Atoi(orDefault(r.query.Get("_pagedResultsCookie"), orDefault(r.query.Get("_pagedResultsOffset"), "0")))
+	if err != nil || from < 0 {
+		return refusal(http.StatusBadRequest, "The value for parameter '_pagedResultsCookie' could not be parsed")
+	}
+	from = min(from, len(all))
+	end := min(from+size, len(all))
+	a := envelope(all[from:end], policy, total, -1)
+	if end < len(all) {
+		a["pagedResultsCookie"] = strconv.Itoa(end)
+	}
+	return ok(a)
 }
 
 // revised gives a seeded object the revision it was seeded without.
@@ -306,7 +370,7 @@ func (t *Tenant) putObject(r *request, key, id string, create bool) *reply {
 		o["temporalConstraints"] = []any{}
 	}
 	t.store.put(key, o)
-	a = tagged(ok(o))
+	a = tagged(ok(shown(r, o)))
 	if !found {
 		a.status = http.StatusCreated
 		a.header("Location", key)
@@ -314,31 +378,183 @@ func (t *Tenant) putObject(r *request, key, id string, create bool) *reply {
 	return a
 }
 
-// patchObject does the three operations that were recorded, on top-level fields.
+// patchObject changes a managed or internal object.
 func (t *Tenant) patchObject(r *request, key string) *reply {
 	if a := t.refuseWrite(r, key); a != nil {
 		return a
 	}
-	v, err := decode(r.body)
-	if err != nil || list(v) == nil {
-		return refusal(http.StatusBadRequest, "The request could not be processed because the provided content is not valid JSON")
-	}
 	o, _ := t.store.get(key)
-	for _, e := range list(v) {
-		op := obj(e)
-		field := strings.Trim(str(op["field"]), "/")
-		switch str(op["operation"]) {
-		case "replace", "add":
-			o = with(o, field, op["value"])
-		case "remove":
-			o = without(o, field)
-		default:
-			return refusal(http.StatusBadRequest, "Unsupported patch operation")
-		}
+	if match := r.header.Get("If-Match"); match != "" && match != "*" && strings.Trim(match, `"`) != str(t.revised(key)["_rev"]) {
+		return refusal(http.StatusPreconditionFailed, "The resource could not be updated because it has a different revision")
+	}
+	o, a := patched(r, o)
+	if a != nil {
+		return a
 	}
 	o = with(o, "_rev", t.nextRev())
 	t.store.put(key, o)
-	return tagged(ok(o))
+	return tagged(ok(shown(r, o)))
+}
+
+// patched is an object after the operations of a PATCH: those that were recorded
+// and documented, on fields at any depth. "-" at the end of a field adds to a list.
+func patched(r *request, o object) (object, *reply) {
+	v, err := decode(r.body)
+	if err != nil || list(v) == nil {
+		return nil, invalidJSON(r)
+	}
+	for _, e := range list(v) {
+		op := obj(e)
+		path := strings.Split(strings.Trim(str(op["field"]), "/"), "/")
+		o = obj(change1(o, path, str(op["operation"]), op["value"]))
+		if o == nil {
+			return nil, refusal(http.StatusBadRequest, "Unsupported patch operation")
+		}
+	}
+	return o, nil
+}
+
+// change1 applies one operation below v, and gives nil for one it does not know.
+func change1(v any, path []string, operation string, value any) any {
+	name := path[0]
+	if l, isList := v.([]any); isList {
+		return changeList(l, path, operation, value)
+	}
+	o := obj(v)
+	if len(path) > 1 {
+		child, found := o[name]
+		if !found && operation == "remove" {
+			return o
+		}
+		if !found && path[1] == "-" {
+			child = []any{}
+		}
+		after := change1(child, path[1:], operation, value)
+		if after == nil {
+			return nil
+		}
+		return with(o, name, after)
+	}
+	switch operation {
+	case "add":
+		if l, isList := o[name].([]any); isList {
+			more, isMore := value.([]any)
+			if !isMore {
+				more = []any{value}
+			}
+			return with(o, name, append(slices.Clone(l), more...))
+		}
+		return with(o, name, value)
+	case "replace":
+		return with(o, name, value)
+	case "remove":
+		if l, isList := o[name].([]any); isList && value != nil {
+			return with(o, name, slices.DeleteFunc(slices.Clone(l), func(e any) bool { return equal(e, value) }))
+		}
+		return without(o, name)
+	case "increment":
+		was, errA := strconv.ParseFloat(text(o[name]), 64)
+		by, errB := strconv.ParseFloat(text(value), 64)
+		if errA != nil || errB != nil {
+			return nil
+		}
+		return with(o, name, json.Number(strconv.FormatFloat(was+by, 'f', -1, 64)))
+	}
+	return nil
+}
+
+// changeList is change1 for an element of a list, named by its index or by "-".
+func changeList(l []any, path []string, operation string, value any) any {
+	if path[0] == "-" && len(path) == 1 && operation == "add" {
+		return append(slices.Clone(l), value)
+	}
+	i, err := strconv.Atoi(path[0])
+	if err != nil || i < 0 || i >= len(l) {
+		return nil
+	}
+	c := slices.Clone(l)
+	switch {
+	case len(path) > 1:
+		if c[i] = change1(l[i], path[1:], operation, value); c[i] == nil {
+			return nil
+		}
+	case operation == "remove":
+		c = slices.Delete(c, i, i+1)
+	case operation == "replace":
+		c[i] = value
+	case operation == "add":
+		c = slices.Insert(c, i, value)
+	default:
+		return nil
+	}
+	return c
+}
+
+// shown is a managed or internal object as the API answers it: relationships only
+// where _fields asks for them.
+func shown(r *request, o object) object {
+	want := r.query.Get("_fields")
+	if want != "" && want != "*" {
+		names := strings.Split(want, ",")
+		if !slices.Contains(names, "*_ref") && !slices.Contains(names, "*") {
+			return fields(r, o)
+		}
+		if slices.Contains(names, "*_ref") {
+			return o
+		}
+		kept := withoutRelationships(o)
+		for _, name := range names {
+			if v, found := o[strings.Trim(name, "/ ")]; found {
+				kept = with(kept, strings.Trim(name, "/ "), v)
+			}
+		}
+		return kept
+	}
+	return withoutRelationships(o)
+}
+
+func withoutRelationships(o object) object {
+	for name, v := range o {
+		if isRelationship(v) {
+			o = without(o, name)
+		}
+	}
+	return o
+}
+
+func isRelationship(v any) bool {
+	if l := list(v); len(l) > 0 {
+		v = l[0]
+	}
+	_, is := obj(v)["_ref"]
+	return is
+}
+
+// related answers a relationship as a collection: managed/x/{id}/{field}.
+func (t *Tenant) related(r *request, o object, field string) *reply {
+	if r.method != http.MethodGet {
+		return notAllowed(r)
+	}
+	keep, a := filtered(r, false)
+	if a != nil {
+		return a
+	}
+	all := list(o[field])
+	if one := obj(o[field]); one != nil {
+		all = []any{one}
+	}
+	var result []any
+	for _, e := range all {
+		ref := obj(e)
+		target, _ := t.store.get("/openidm/" + str(ref["_ref"]))
+		x := object{}
+		maps.Copy(x, withoutRelationships(target))
+		maps.Copy(x, ref)
+		if keep(x) {
+			result = append(result, fields(r, x))
+		}
+	}
+	return ok(envelope(result, "NONE", -1, -1))
 }
 
 // serveAccount reads the service account itself; every other account is forbidden

@@ -8,7 +8,9 @@ import (
 	"hash/fnv"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // object is one JSON object. Stored objects are never changed in place: a write
@@ -82,6 +84,15 @@ func without(o object, keys ...string) object {
 		delete(c, k)
 	}
 	return c
+}
+
+// keys are an object's members in order.
+func keys(o object) []string { return slices.Sorted(maps.Keys(o)) }
+
+// sorted orders objects by a member that is text.
+func sorted(l []any, member string) []any {
+	slices.SortStableFunc(l, func(a, b any) int { return strings.Compare(str(obj(a)[member]), str(obj(b)[member])) })
+	return l
 }
 
 func str(v any) string {

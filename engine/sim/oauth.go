@@ -30,6 +30,9 @@ func (g *Group) ServiceAccount() ServiceAccount {
 	return ServiceAccount{ID: g.account.id, JWK: slices.Clone(g.account.jwk)}
 }
 
+// Scopes lists the service account's scopes.
+func (g *Group) Scopes() []string { return slices.Clone(g.account.scopes) }
+
 type account struct {
 	id, name string
 	key      *rsa.PrivateKey
@@ -234,7 +237,7 @@ func unauthorized(r *request) *reply {
 
 // scopeList is the answer of /environment/scopes/service-accounts: the recorded
 // list of a tenant without governance, with direct configuration as in newer ones.
-func scopeList() []any {
+func scopeList(governance bool) []any {
 	families := []struct{ name, description, read string }{
 		{"fr:am:*", "All Access Management APIs", ""},
 		{"fr:autoaccess:*", "All Auto Access APIs", ""},
@@ -252,9 +255,13 @@ func scopeList() []any {
 		{"fr:idc:telemetry:*", "All telemetry APIs", "Read telemetry"},
 		{"fr:idc:ws:admin", "All PingFederate APIs", ""},
 		{"fr:idm:*", "All Identity Management APIs", ""},
+		{"fr:iga:*", "All Governance APIs", ""},
 	}
 	var l []any
 	for _, f := range families {
+		if f.name == "fr:iga:*" && !governance {
+			continue
+		}
 		o := object{"scope": f.name, "description": f.description}
 		prefix := strings.TrimSuffix(f.name, "*")
 		if f.read != "" {
@@ -271,9 +278,9 @@ func scopeList() []any {
 	return l
 }
 
-func allScopes() []string {
+func allScopes(governance bool) []string {
 	var l []string
-	for _, s := range scopeList() {
+	for _, s := range scopeList(governance) {
 		l = append(l, str(obj(s)["scope"]))
 	}
 	return l

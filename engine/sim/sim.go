@@ -38,6 +38,9 @@ type Options struct {
 	// AMVersion is what serverinfo/version says; "9.0.0-SNAPSHOT" when empty.
 	AMVersion string
 
+	// Governance gives every tenant the IGA APIs and their scope.
+	Governance bool
+
 	// Key and AccountID are the service account's, for a sandbox that keeps its
 	// account over a restart. Both are made when they are zero.
 	Key       *rsa.PrivateKey
@@ -70,7 +73,7 @@ func NewGroup(o Options) (*Group, error) {
 		o.AMVersion = "9.0.0-SNAPSHOT"
 	}
 	if o.Scopes == nil {
-		o.Scopes = allScopes()
+		o.Scopes = allScopes(o.Governance)
 	}
 	a, err := newAccount(o)
 	if err != nil {
@@ -195,6 +198,9 @@ func (t *Tenant) seed(d Document) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(path, "/auto/") {
+		path = governanceKey(segments(d.Path), body)
+	}
 	if strings.HasPrefix(path, "/environment/") {
 		return t.seedEnvironment(path, body)
 	}
@@ -227,8 +233,13 @@ func (t *Tenant) canonical(path string) (string, error) {
 			return configKey(strings.Join(segs[2:], "/")), nil
 		}
 	case "environment":
+	case "iga", "auto":
+		if key := governanceKey(segs, nil); key != "" {
+			return key, nil
+		}
+		return "", errors.New("not a path of the governance API")
 	default:
-		return "", errors.New("not a path of /am, /openidm or /environment")
+		return "", errors.New("not a path of /am, /openidm, /environment, /iga or /auto")
 	}
 	return join(segs...), nil
 }

@@ -488,10 +488,9 @@ func TestIDM(t *testing.T) {
 
 func TestUnknownAndLarge(t *testing.T) {
 	w := newWorld(t, sim.Options{})
-	w.dev.refused(404, "path /environment/no-such was not found", "GET", "/environment/no-such", nil)
-	w.dev.refused(404, "Not Found", "GET", alpha+"/no-such", nil)
-	w.dev.refused(404, "Not Found", "GET", "/openidm/no-such", nil)
-	w.dev.refused(404, "Not Found", "GET", "/no-such", nil)
+	for _, path := range []string{"/environment/no-such", alpha + "/no-such", "/openidm/no-such", "/no-such"} {
+		w.dev.refused(501, "The simulator does not know GET "+path, "GET", path, nil)
+	}
 	if got := len(w.dev.tenant.Unknown()); got != 4 {
 		t.Errorf("%d unknown requests, want 4", got)
 	}
