@@ -17,7 +17,9 @@
 //
 // # Files
 //
-//	sim.go http.go fault.go     groups, tenants, requests, what goes wrong
+//	sim.go http.go log.go       groups, tenants, requests, the log of them
+//	fault.go faultnames.go      what goes wrong, and its names
+//	admin.go state.go           the endpoint beside the tenants; what a restart needs
 //	oauth.go                    service account, tokens, scopes, serverinfo
 //	am.go journeys.go scripts.go services.go policies.go saml.go    AM
 //	idm.go system.go            IDM
@@ -69,7 +71,11 @@
 // none, is compared with staging. Orphaned scripts are not cleaned up. Report headings
 // other than "Journeys" and "Email > Templates" are our own.
 //
-// Tiers. environment/info names tiers by role: development, staging, production.
+// Tiers. environment/info names tiers by role: development, uat, staging, production. A
+// stand-alone sandbox tenant calls itself "other", as the one that was recorded does.
+//
+// State. Persist is told of a change before the request that made it is answered, and
+// tokens are a part of the state: who was logged in stays so.
 //
 // Immutability. A static write in staging or production is 403 unless a
 // direct-configuration session is open and the request has X-Configuration-Type:

@@ -227,18 +227,23 @@ func (t *Tenant) info() object {
 	if l := t.lower(); l != nil {
 		lower = l.role
 	}
-	tiers := []any{}
+	tier, tiers := t.role, []any{}
 	for _, other := range t.group.tenants {
-		tiers = append(tiers, other.role)
+		if other.place != alone && t.place != alone {
+			tiers = append(tiers, other.role)
+		}
+	}
+	if t.place == alone { // as recorded
+		tier, tiers = "other", []any{"other"}
 	}
 	return object{
 		"backupRegion": "us-south1", "config_promotion_done": len(t.group.promotion.history[t.role]) > 0,
 		"immutable": t.immutable(), "ipAddresses": []any{"127.0.0.1"}, "locked": t.lockedFor() != "",
 		"message_box_html": "", "message_box_title": "", "message_variant": "",
 		"placeholder_management_migration_date": "", "placeholder_management": "CUSTOMER",
-		"promotionTierInfo": object{"tierDisplayName": t.role, "tiers": tiers,
+		"promotionTierInfo": object{"tierDisplayName": tier, "tiers": tiers,
 			"upperTierDisplayName": upper, "lowerTierDisplayName": lower},
-		"region": "us-central1", "tier": t.role, "warning_message_html": "",
+		"region": "us-central1", "tier": tier, "warning_message_html": "",
 	}
 }
 

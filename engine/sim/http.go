@@ -142,6 +142,7 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	entry := t.begin(r)
 	fault := t.inject(hr, r)
 	if fault.cut {
+		t.finishCut(entry)
 		panic(http.ErrAbortHandler) // net/http closes the connection without an answer
 	}
 	a := fault.answer
@@ -154,7 +155,14 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if t.finish(entry, r, a, fault) {
 		panic(http.ErrAbortHandler)
 	}
-	write(w, r, a)
+	write(w, r, a, fault.half)
+}
+
+// finishCut counts a request that gets no answer.
+func (t *Tenant) finishCut(entry *Request) {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	t.log.close(entry)
 }
 
 func readRequest(hr *http.Request) (*request, *reply) {
@@ -176,27 +184,19 @@ func readRequest(hr *http.Request) (*request, *reply) {
 	return r, nil
 }
 
-// begin opens the log entry, so that a request whose connection is cut is in it.
-func (t *Tenant) begin(r *request) int {
-	t.group.mu.Lock()
-	defer t.group.mu.Unlock()
-	t.log = append(t.log, Request{Method: r.method, Path: r.path, Query: r.query.Encode(), Write: r.writes()})
-	return len(t.log) - 1
-}
-
 // finish closes the log entry, and tells whether the answer is to be lost.
-func (t *Tenant) finish(entry int, r *request, a *reply, fault injected) bool {
+func (t *Tenant) finish(entry *Request, r *request, a *reply, fault injected) bool {
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
-	if r.writes() && a.status < 300 && fault.answer == nil {
+	if r.writes() && statusOK(a.status) && fault.answer == nil {
 		t.faults.done++
 	}
-	t.log[entry].Unknown = a.unknown
-	if fault.lose {
-		return true
+	entry.Unknown = a.unknown
+	if !fault.lose {
+		entry.Status = a.status
 	}
-	t.log[entry].Status = a.status
-	return false
+	t.log.close(entry)
+	return fault.lose
 }
 
 // serve answers under the group's lock.
@@ -204,6 +204,15 @@ func (t *Tenant) serve(r *request) *reply {
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
 	t.group.tick()
+	a := t.route(r)
+	t.rival(r, a)
+	if err := t.group.persist(); err != nil {
+		return refusal(http.StatusInternalServerError, "The simulator can't keep its state: "+err.Error())
+	}
+	return a
+}
+
+func (t *Tenant) route(r *request) *reply {
 	if len(r.segs) == 0 {
 		return unknown(r)
 	}
@@ -228,7 +237,8 @@ func (t *Tenant) serve(r *request) *reply {
 	return unknown(r)
 }
 
-func write(w http.ResponseWriter, r *request, a *reply) {
+// write sends an answer; half breaks it off in the middle of its body.
+func write(w http.ResponseWriter, r *request, a *reply, half bool) {
 	body := a.raw
 	if body == nil && a.body != nil {
 		body = encode(a.body)
@@ -242,9 +252,18 @@ func write(w http.ResponseWriter, r *request, a *reply) {
 	}
 	if id := r.header.Get("X-ForgeRock-TransactionId"); id != "" {
 		h.Set("X-ForgeRock-TransactionId", id)
+	} else {
+		h.Set("X-ForgeRock-TransactionId", newUUID())
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
+	if half {
+		_, _ = w.Write(body[:len(body)/2])
+		if f, can := w.(http.Flusher); can {
+			f.Flush()
+		}
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(body) // the client has gone; nobody is left to tell
 }
 

@@ -86,8 +86,8 @@ func without(o object, keys ...string) object {
 	return c
 }
 
-// keys are an object's members in order.
-func keys(o object) []string { return slices.Sorted(maps.Keys(o)) }
+// keysOf are a map's keys in order.
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // sorted orders objects by a member that is text.
 func sorted(l []any, member string) []any {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -122,6 +123,9 @@ func (t *Tenant) grant(r *request) *reply {
 	}
 	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
 	value := "eyJ" + strings.ReplaceAll(newUUID()+newUUID(), "-", "")
+	if len(t.tokens) >= 1000 { // nobody waits for those that are over
+		maps.DeleteFunc(t.tokens, func(_ string, k token) bool { return !t.now().Before(k.expires) })
+	}
 	t.tokens[value] = token{scopes: scopes, expires: t.now().Add(tokenLife)}
 	a := &reply{status: http.StatusOK, kind: amType, body: object{
 		"access_token": value, "scope": strings.Join(scopes, " "), "token_type": "Bearer",

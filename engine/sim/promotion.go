@@ -149,7 +149,7 @@ func (g *Group) tickLock(polled bool) {
 }
 
 func (g *Group) tickRun(polled bool) {
-	for g.promotion.run != nil && g.promotion.run.next(g.o.Now(), g.o.PhaseDuration, polled) {
+	for g.promotion.run != nil && g.promotion.run.next(g.o.Now(), g.o.PhaseDuration+g.promotion.run.upper.faults.SlowPhases, polled) {
 		g.endPhase(g.promotion.run)
 	}
 }

@@ -38,6 +38,14 @@ type Options struct {
 	// AMVersion is what serverinfo/version says; "9.0.0-SNAPSHOT" when empty.
 	AMVersion string
 
+	// UAT puts a fourth tenant between development and staging. Standalone adds a
+	// sandbox tenant beside the group, which no promotion reaches.
+	UAT, Standalone bool
+
+	// Persist, when set, gets every change before the request that made it is
+	// answered, as one JSON value: see Group.Restore.
+	Persist func(change []byte) error
+
 	// Governance gives every tenant the IGA APIs and their scope.
 	Governance bool
 
@@ -49,19 +57,21 @@ type Options struct {
 	Scopes []string
 }
 
-// A Group is a development, a staging and a production tenant, and the promotion
-// machinery between them. One lock guards all of it, since a promotion touches two
-// tenants at once.
+// A Group is a development, a staging and a production tenant, with a UAT tenant
+// among them or a sandbox tenant beside them if asked for, and the promotion machinery
+// between them. One lock guards all of it, since a promotion touches two tenants at
+// once.
 type Group struct {
 	o       Options
 	account account
 	tenants []*Tenant
+	saved   savedParts // what Persist was last told
 
 	mu        sync.Mutex
 	promotion promotions
 }
 
-// NewGroup makes the three tenants, empty but for what no tenant is without.
+// NewGroup makes the tenants, empty but for what no tenant is without.
 func NewGroup(o Options) (*Group, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -84,8 +94,15 @@ func NewGroup(o Options) (*Group, error) {
 		return nil, err
 	}
 	g := &Group{o: o, account: a, promotion: newPromotions()}
-	for i, role := range []string{"development", "staging", "production"} {
+	roles := []string{"development", "staging", "production"}
+	if o.UAT {
+		roles = slices.Insert(roles, 1, "uat")
+	}
+	for i, role := range roles {
 		g.tenants = append(g.tenants, newTenant(g, role, i, types))
+	}
+	if o.Standalone {
+		g.tenants = append(g.tenants, newTenant(g, "sandbox", alone, types))
 	}
 	return g, nil
 }
@@ -100,7 +117,7 @@ func (g *Group) Tenant(role string) *Tenant {
 	return nil
 }
 
-// Tenants lists the group from lower to upper.
+// Tenants lists the group from lower to upper, a stand-alone tenant last.
 func (g *Group) Tenants() []*Tenant { return slices.Clone(g.tenants) }
 
 // ServeHTTP serves the whole group behind one handler: the first label of the host
@@ -115,12 +132,15 @@ func (g *Group) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.ServeHTTP(w, r)
 }
 
+// alone is the place of a tenant that takes no part in promotions.
+const alone = -1
+
 // A Tenant is one simulated tenant; it is an http.Handler and keeps its state in
 // memory.
 type Tenant struct {
 	group *Group
 	role  string
-	place int // in group.tenants
+	place int // in group.tenants, from the lowest; or alone
 	types *nodeTypes
 
 	store    *store
@@ -131,7 +151,7 @@ type Tenant struct {
 	counter  int64 // IDM's revision counter
 
 	faults faulty
-	log    []Request
+	log    requestLog
 	// promoteCalls counts POST promote that was no dry run, dryRuns the others.
 	promoteCalls, dryRuns int
 }
@@ -149,7 +169,7 @@ func newTenant(g *Group, role string, place int, types *nodeTypes) *Tenant {
 	return t
 }
 
-// Role is development, staging or production.
+// Role is development, uat, staging, production or sandbox.
 func (t *Tenant) Role() string { return t.role }
 
 // upper is the tenant this one is promoted to, lower the one it receives from.
@@ -157,7 +177,7 @@ func (t *Tenant) upper() *Tenant { return t.neighbour(t.place + 1) }
 func (t *Tenant) lower() *Tenant { return t.neighbour(t.place - 1) }
 
 func (t *Tenant) neighbour(place int) *Tenant {
-	if place < 0 || place >= len(t.group.tenants) {
+	if t.place == alone || place < 0 || place >= len(t.group.tenants) || t.group.tenants[place].place == alone {
 		return nil
 	}
 	return t.group.tenants[place]
@@ -170,36 +190,43 @@ func (t *Tenant) now() time.Time { return t.group.o.Now() }
 
 // Seed puts documents as if they had always been there: no rule is checked, ESVs
 // are loaded, and unknown node and service types become known ones.
-func (t *Tenant) Seed(docs []Document) error {
-	t.group.mu.Lock()
-	defer t.group.mu.Unlock()
+func (t *Tenant) Seed(docs []Document) error { return t.group.Seed(docs, t) }
+
+// Seed seeds several tenants of the group with the same documents, which they share
+// until they write their own.
+func (g *Group) Seed(docs []Document, tenants ...*Tenant) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, d := range docs {
-		if err := t.seed(d); err != nil {
+		body, err := decode(d.Body)
+		if err != nil {
 			return fmt.Errorf("seed %s: %w", d.Path, err)
+		}
+		for _, t := range tenants {
+			if err := t.seed(d.Path, body); err != nil {
+				return fmt.Errorf("seed %s: %w", d.Path, err)
+			}
 		}
 	}
 	return nil
 }
 
-func (t *Tenant) seed(d Document) error {
-	if metadata, ok := metadataPath(d.Path); ok {
-		v, err := decode(d.Body)
-		if err != nil {
-			return err
-		}
+// seed puts one document. body is decoded JSON that nobody else changes.
+func (t *Tenant) seed(documentPath string, v any) error {
+	if metadata, ok := metadataPath(documentPath); ok {
 		t.store.put(metadata, object{"xml": v})
 		return nil
 	}
-	path, err := t.canonical(d.Path)
+	path, err := t.canonical(documentPath)
 	if err != nil {
 		return err
 	}
-	body, err := decodeObject(d.Body)
-	if err != nil {
-		return err
+	body, isObject := v.(object)
+	if !isObject {
+		return fmt.Errorf("want a JSON object, got %T", v)
 	}
 	if strings.HasPrefix(path, "/auto/") {
-		path = governanceKey(segments(d.Path), body)
+		path = governanceKey(segments(documentPath), body)
 	}
 	if strings.HasPrefix(path, "/environment/") {
 		return t.seedEnvironment(path, body)
@@ -299,7 +326,11 @@ func (t *Tenant) Edit(path string, fn func(body json.RawMessage) (json.RawMessag
 		t.env.remove(key)
 		return nil
 	}
-	if err := t.seed(Document{path, after}); err != nil {
+	body, err := decode(after)
+	if err == nil {
+		err = t.seed(path, body)
+	}
+	if err != nil {
 		return fmt.Errorf("edit %s: %w", path, err)
 	}
 	if o, ok := t.store.get(key); ok && isScript(key) {
@@ -307,28 +338,6 @@ func (t *Tenant) Edit(path string, fn func(body json.RawMessage) (json.RawMessag
 			"lastModifiedDate", number(t.now().UnixMilli())))
 	}
 	return nil
-}
-
-// A Request is one line of a tenant's log. Status is 0 where the connection was
-// cut before an answer.
-type Request struct {
-	Method, Path, Query string
-	Status              int
-	// Write tells a request that asks for a change, Unknown one that no part of
-	// the simulator knows.
-	Write, Unknown bool
-}
-
-// Requests is the log of every request so far.
-func (t *Tenant) Requests() []Request {
-	t.group.mu.Lock()
-	defer t.group.mu.Unlock()
-	return slices.Clone(t.log)
-}
-
-// Unknown lists the requests the simulator has no answer for. Tests expect none.
-func (t *Tenant) Unknown() []Request {
-	return slices.DeleteFunc(t.Requests(), func(r Request) bool { return !r.Unknown })
 }
 
 // Writes counts the write requests that were carried out, also those whose answer

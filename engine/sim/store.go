@@ -12,10 +12,11 @@ import (
 type store struct {
 	docs     map[string]object
 	children map[string]map[string]bool // parent path -> paths
+	dirty    map[string]bool            // written or removed since the state was last saved
 }
 
 func newStore() *store {
-	return &store{docs: map[string]object{}, children: map[string]map[string]bool{}}
+	return &store{docs: map[string]object{}, children: map[string]map[string]bool{}, dirty: map[string]bool{}}
 }
 
 func (s *store) get(path string) (object, bool) {
@@ -24,7 +25,11 @@ func (s *store) get(path string) (object, bool) {
 }
 
 func (s *store) put(path string, o object) {
+	if old, found := s.docs[path]; found && same(old, o) {
+		return
+	}
 	s.docs[path] = o
+	s.dirty[path] = true
 	p := parent(path)
 	if s.children[p] == nil {
 		s.children[p] = map[string]bool{}
@@ -33,7 +38,11 @@ func (s *store) put(path string, o object) {
 }
 
 func (s *store) remove(path string) {
+	if _, found := s.docs[path]; !found {
+		return
+	}
 	delete(s.docs, path)
+	s.dirty[path] = true
 	p := parent(path)
 	delete(s.children[p], path)
 	if len(s.children[p]) == 0 {

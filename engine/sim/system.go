@@ -59,7 +59,7 @@ func (t *Tenant) systemStatus(path string) object {
 	enabled, isBool := o["enabled"].(bool)
 	enabled = enabled || !isBool
 	types := []any{"__ALL__"}
-	for _, name := range keys(obj(o["objectTypes"])) {
+	for _, name := range keysOf(obj(o["objectTypes"])) {
 		types = append(types, name)
 	}
 	s := object{"name": last(path), "enabled": enabled, "config": strings.TrimPrefix(path, "/openidm/"),
