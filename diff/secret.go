@@ -146,14 +146,30 @@ func secretChanged(t *schema.Type, before, after, fb, fa map[string]any) {
 // isUnknown says that a value is filled in when it is pushed.
 func isUnknown(s string) bool { return strings.Contains(s, "${") }
 
+// isOpen says the same of a decoded value: a string, or one in a coercion, {"$bool": "${NAME}"}.
+func isOpen(v any) bool {
+	switch x := v.(type) {
+	case string:
+		return isUnknown(x)
+	case map[string]any:
+		for k, e := range x {
+			if s, ok := e.(string); ok && len(x) == 1 && strings.HasPrefix(k, "$") {
+				return isUnknown(s)
+			}
+		}
+	}
+	return false
+}
+
 // forgetUnknown takes values out of both forms where one of them is ${NAME}: it is filled in when it is
 // pushed, and until then nobody knows whether it differs. Two names are a difference of names.
 func forgetUnknown(t *schema.Type, a, b map[string]any) {
 	for _, pattern := range t.PerTenant {
 		for _, side := range []map[string]any{a, b} {
 			for _, m := range schema.Select(side, pattern) {
-				va, vb := schema.Str(a, m.Pointer), schema.Str(b, m.Pointer)
-				if isUnknown(va) != isUnknown(vb) {
+				va, _ := schema.Lookup(a, m.Pointer)
+				vb, _ := schema.Lookup(b, m.Pointer)
+				if isOpen(va) != isOpen(vb) {
 					remove(a, m.Pointer)
 					remove(b, m.Pointer)
 				}

@@ -153,7 +153,7 @@ func NewPlan(live, want *schema.Set, o PlanOptions) (*Plan, error) {
 	for _, d := range o.Findings {
 		p.Findings = append(p.Findings, Finding{d.Code, d.Severity.String(), d.Message, d.Key, placeOf(d.Pos)})
 	}
-	changes = p.leaveStatic(changes)
+	changes = p.leaveReadOnly(p.leaveStatic(changes))
 	writes, deletes := split(changes)
 	liveRefs, wantRefs := schema.References(live), schema.References(want)
 	esvs, liveESVs := schema.ESVReferences(want), schema.ESVReferences(live)
@@ -189,6 +189,23 @@ func placeOf(p schema.Pos) string {
 		return ""
 	}
 	return p.String()
+}
+
+// leaveReadOnly takes out what nobody but the product can write, and says so once a type.
+func (p *Plan) leaveReadOnly(changes []diff.Change) []diff.Change {
+	left := map[string]int{}
+	changes = slices.DeleteFunc(changes, func(c diff.Change) bool {
+		t, ok := schema.TypeOf(c.Type)
+		if ok && t.ReadOnly != "" {
+			left[t.Name]++
+		}
+		return ok && t.ReadOnly != ""
+	})
+	for _, name := range schema.SortedKeys(left) {
+		t, _ := schema.TypeOf(name)
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d of the %s differ and stay as they are: %s", left[name], t.Plural, t.ReadOnly))
+	}
+	return changes
 }
 
 // leaveStatic takes static configuration out of a plan for an upper environment: it is not writable

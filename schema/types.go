@@ -110,6 +110,8 @@ type API struct {
 	// KindVersions are the Accept-API-Version headers of single kinds; VersionAt points to one in the body.
 	KindVersions map[string]string
 	VersionAt    string
+	// Scope is what a token needs beside the usual to reach the type.
+	Scope string
 	// Keyed: there is no list; only resources that somebody asks for by key are read.
 	Keyed bool
 	// Grouped: the list's answer is an object of arrays, and their names are the parents of what they hold.
@@ -130,6 +132,8 @@ type API struct {
 	Drop, DropEmpty []string
 	// Skip are ids that the tenant lists but refuses to show, or that are no resources of the type.
 	Skip []string
+	// Childless are ids of resources that never have children, so that nobody asks for them.
+	Childless []string
 	// Evidence is the section of the API notes, and what is a choice where they are silent.
 	Evidence string
 }
@@ -271,6 +275,9 @@ const (
 	DefaultTypes = "default" // what is read when nothing is asked for
 )
 
+// TypeGroups are the names of groups of types.
+func TypeGroups() []string { return []string{AllTypes, DefaultTypes, string(Static), string(Dynamic)} }
+
 // ExpandTypes gives the types that a user asked for by name or group (all, default, static, dynamic), in
 // the order of the table. Nothing asked for is nil, which means what is read by default.
 func ExpandTypes(names []string) ([]string, error) {
@@ -288,7 +295,7 @@ func ExpandTypes(names []string) ([]string, error) {
 		}
 		if !found {
 			hint := ""
-			if near := Suggest(name, append(TypeNames(), AllTypes, DefaultTypes, string(Static), string(Dynamic))); near != "" {
+			if near := Suggest(name, append(TypeNames(), TypeGroups()...)); near != "" {
 				hint = " (did you mean " + near + "?)"
 			}
 			return nil, fmt.Errorf("there is no type %q%s: lockstep types lists them", name, hint)

@@ -35,6 +35,11 @@ type app struct {
 	quiet, yes, all                  bool
 	parallel                         int
 	timeout                          time.Duration
+
+	// What is read from a tenant beside the usual, since files or a plan have it: see asks.
+	requested []string     // types
+	keys      []schema.Key // resources of types without a list
+	reading   []string     // the types that are read now
 }
 
 func newApp() *app {
@@ -192,7 +197,7 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	}
 	return tenant.New(tenant.Config{
 		Name: e.Name, URL: access.URL, ServiceAccount: access.ID, Key: access.Key.Reveal(), Token: string(access.Token.Reveal()),
-		Scope: scope, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: a.timeout, Transport: a.transport,
+		Scope: scope, Optional: func() []string { return a.moreScopes() }, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: a.timeout, Transport: a.transport,
 		UserAgent: "lockstep/" + toolVersion(),
 	})
 }

@@ -106,6 +106,9 @@ func (a *app) planEnvironment(p *config.Project, plan *engine.Plan) (*config.Env
 
 // carryOut applies a plan with its journal, going on with an unfinished run of the same plan.
 func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan, file string, format report.Format) (err error) {
+	for _, step := range plan.Steps {
+		a.ask(step.Key)
+	}
 	e, c, err := a.planEnvironment(p, plan)
 	if err != nil {
 		return err

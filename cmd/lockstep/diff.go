@@ -53,11 +53,7 @@ func runDiff(ctx context.Context, a *app, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	from, err := a.load(ctx, p, o.from)
-	if err != nil {
-		return err
-	}
-	to, err := a.load(ctx, p, o.to)
+	from, to, err := a.loadPair(ctx, p, o.from, o.to)
 	if err != nil {
 		return err
 	}

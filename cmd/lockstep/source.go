@@ -83,6 +83,7 @@ func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
 		return nil, err
 	}
 	l.Commit = l.commit
+	a.asks(l.Set)
 	return l, nil
 }
 
@@ -120,6 +121,7 @@ func (a *app) loadGit(p *config.Project, rev string) (*loaded, error) {
 		return nil, err
 	}
 	set.Commit = commit
+	a.asks(set)
 	return &loaded{Set: set, diags: diags, subject: g.Subject(rev)}, nil
 }
 
@@ -154,7 +156,7 @@ func (a *app) loadTenant(ctx context.Context, p *config.Project, name string) (*
 // snapshot reads all managed configuration of a tenant.
 func (a *app) snapshot(ctx context.Context, p *config.Project, c *tenant.Client) (*loaded, error) {
 	bar := a.progress("Reading " + c.Name())
-	set, err := c.Snapshot(ctx, tenant.SnapshotOptions{Types: p.Config.Types, Realms: p.Config.Realms, OnProgress: bar.update})
+	set, err := c.Snapshot(ctx, tenant.SnapshotOptions{Types: a.typesToRead(p), Realms: p.Config.Realms, Keys: a.keys, OnProgress: bar.update})
 	bar.done()
 	if err != nil {
 		return nil, err
@@ -165,6 +167,62 @@ func (a *app) snapshot(ctx context.Context, p *config.Project, c *tenant.Client)
 		return !slices.ContainsFunc(p.Config.Ignore, func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) })
 	})
 	return &loaded{Set: set, live: true}, nil
+}
+
+// asks notes what a set of files has of the types that a tenant is read for only on request: whoever keeps
+// OAuth2 clients in git wants to see those of the tenant beside them.
+func (a *app) asks(set *schema.Set) {
+	for _, r := range set.All() {
+		a.ask(r.Key)
+	}
+}
+
+func (a *app) ask(k schema.Key) {
+	t, ok := schema.TypeOf(k.Type)
+	if !ok || !t.OnRequest {
+		return
+	}
+	if !slices.Contains(a.requested, t.Name) {
+		a.requested = append(a.requested, t.Name)
+	}
+	if t.API.Keyed && !slices.Contains(a.keys, k) {
+		a.keys = append(a.keys, k)
+	}
+}
+
+// typesToRead are the types to read from a tenant: those that the project names, else the usual ones and
+// those that files have asked for.
+func (a *app) typesToRead(p *config.Project) []string {
+	a.reading = p.Config.Types
+	if len(p.Config.Types) == 0 && len(a.requested) > 0 {
+		a.reading, _ = schema.ExpandTypes(append([]string{schema.DefaultTypes}, a.requested...)) // all are types
+	}
+	return a.reading
+}
+
+// moreScopes are what a token needs to read these types, beside the usual scopes.
+func (a *app) moreScopes() []string {
+	var scopes []string
+	for _, name := range slices.Concat(a.reading, a.requested) {
+		if t, ok := schema.TypeOf(name); ok {
+			scopes = append(scopes, strings.Fields(t.API.Scope)...)
+		}
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
+
+// loadPair reads two SOURCEs. A tenant comes last: what is read from it depends on what the files have.
+func (a *app) loadPair(ctx context.Context, p *config.Project, from, to string) (f, t *loaded, err error) {
+	if strings.HasPrefix(from, "env:") && !strings.HasPrefix(to, "env:") {
+		t, f, err = a.loadPair(ctx, p, to, from)
+		return f, t, err
+	}
+	if f, err = a.load(ctx, p, from); err != nil {
+		return nil, nil, err
+	}
+	t, err = a.load(ctx, p, to)
+	return f, t, err
 }
 
 // asking says whether a tenant may be asked for its ESVs.

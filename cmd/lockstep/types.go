@@ -28,6 +28,8 @@ type typeRow struct {
 	Doc          string       `json:"doc"`
 	Scope        string       `json:"scope"`
 	Class        schema.Class `json:"class"`
+	OnRequest    bool         `json:"onRequest,omitempty"`
+	ReadOnly     string       `json:"readOnly,omitempty"`
 	Path         string       `json:"path"`
 	Version      string       `json:"apiVersion,omitempty"`
 	FrConfig     string       `json:"frConfigManager"`
@@ -42,6 +44,16 @@ func typeRows() []typeRow {
 		r := typeRow{
 			Name: t.Name, Doc: t.Doc, Scope: "tenant", Class: t.Class, Path: t.API.Path, Version: t.API.Version,
 			FrConfig: t.FrConfig.Path, FrodoSection: t.Frodo.Section, RefersTo: []string{}, Evidence: t.API.Evidence,
+			OnRequest: t.OnRequest, ReadOnly: t.ReadOnly,
+		}
+		if t.API.Member != "" {
+			r.Path += "#" + t.API.Member
+		}
+		if t.FrConfig.Own {
+			r.FrConfig += "  (ours: fr-config-manager has none)"
+		}
+		if t.Frodo.Own {
+			r.FrodoSection += "  (ours: frodo has none)"
 		}
 		if t.Realm {
 			r.Scope = "realm"
@@ -74,6 +86,9 @@ func runTypes(a *app) error {
 	fmt.Fprintln(w, "TYPE\tSCOPE\tCLASS\tWHAT IT IS")
 	for _, r := range rows {
 		name, scope, class := r.Name, r.Scope, string(r.Class)
+		if r.OnRequest {
+			class += "*"
+		}
 		for line := range strings.SplitSeq(wrapText(r.Doc, a.width(a.stdout)-typesIndent), "\n") {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, scope, class, line)
 			name, scope, class = "", "", ""
@@ -82,17 +97,23 @@ func runTypes(a *app) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if _, err := fmt.Fprintf(a.stdout, "\n* read from a tenant only on request: with --type, in config.types, or when the files have some\n"); err != nil {
+		return err
+	}
 	if a.all {
 		for _, r := range rows {
 			fmt.Fprintf(a.stdout, "\n%s\n  REST               %s  %s\n  fr-config-manager  %s\n  frodo              %s\n  API notes          %s\n",
 				r.Name, r.Path, r.Version, r.FrConfig, r.FrodoSection, r.Evidence)
+			if r.ReadOnly != "" {
+				fmt.Fprintf(a.stdout, "  read only          %s\n", r.ReadOnly)
+			}
 			if len(r.RefersTo) > 0 {
 				fmt.Fprintf(a.stdout, "  refers to          %s\n", strings.Join(r.RefersTo, ", "))
 			}
 		}
 		return nil
 	}
-	_, err = fmt.Fprintln(a.stdout, "\nPaths, layouts and references: lockstep types --all, or -o json")
+	_, err = fmt.Fprintln(a.stdout, "Paths, layouts and references: lockstep types --all, or -o json")
 	return err
 }
 

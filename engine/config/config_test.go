@@ -83,7 +83,7 @@ func TestParseWhole(t *testing.T) {
 		t.Fatalf("findings: %q", lines(ds))
 	}
 	if p.Config.Dir != "identity-cloud-config" || p.Config.Layout != "fr-config-manager" ||
-		!slices.Equal(p.Config.Realms, []string{"alpha", "bravo"}) || !slices.Equal(p.Config.Types, []string{"journey", "script"}) {
+		!slices.Equal(p.Config.Realms, []string{"alpha", "bravo"}) || !slices.Equal(p.Config.Types, []string{"script", "journey"}) {
 		t.Errorf("config: %+v", p.Config)
 	}
 	if p.Dir() != filepath.Join(root, "identity-cloud-config") {
@@ -196,7 +196,7 @@ func TestParseFindings(t *testing.T) {
 		{"two documents", "version: 1\n---\nversion: 1\n", `2:1: the file holds a second document`},
 		{"layout", "config: {layout: frcm}", `1:18: layout "frcm" is not known | One of fr-config-manager, frodo, flat`},
 		{"layout near", "config: {layout: frod}", `1:18: layout "frod" is not known | Did you mean "frodo"? It is one of fr-config-manager, frodo, flat`},
-		{"type", "config: {types: [jouney]}", `1:18: type "jouney" is not known | Did you mean "journey"? It is one of ` + strings.Join(schema.TypeNames(), ", ")},
+		{"type", "config: {types: [jouney]}", fmt.Sprintf(`1:18: type "jouney" is not known | Did you mean "journey"? It is one of %d: lockstep types lists them`, len(schema.TypeNames())+len(schema.TypeGroups()))},
 		{"types not a list", "config: {types: journey}", `1:17: config.types must be a list, not text`},
 		{"realm", "config: {realms: [/alpha]}", `1:19: "/alpha" can't be a realm's name | Realms are written as "alpha", without slashes`},
 		{"realm twice", "config: {realms: [alpha, alpha]}", `1:26: the realm "alpha" stands twice`},

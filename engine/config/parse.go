@@ -99,10 +99,11 @@ func (r *reader) files(n *yaml.Node, c *Files) {
 		},
 		"types": func(n *yaml.Node) {
 			r.list(n, "config.types", func(n *yaml.Node) {
-				if s := r.choice(n, "type", schema.TypeNames()); s != "" && !slices.Contains(c.Types, s) {
+				if s := r.choice(n, "type", append(schema.TypeNames(), schema.TypeGroups()...)); s != "" {
 					c.Types = append(c.Types, s)
 				}
 			})
+			c.Types, _ = schema.ExpandTypes(c.Types) // each is one that there is
 		},
 		"ignore": func(n *yaml.Node) {
 			r.list(n, "config.ignore", func(n *yaml.Node) {

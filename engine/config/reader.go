@@ -264,13 +264,20 @@ func (r *reader) choice(n *yaml.Node, what string, known []string) string {
 	if !ok || slices.Contains(known, s) {
 		return s
 	}
-	hint := "One of " + strings.Join(known, ", ")
+	one := "one of " + strings.Join(known, ", ")
+	if len(known) > longList {
+		one = fmt.Sprintf("one of %d: lockstep %ss lists them", len(known), what)
+	}
+	hint := strings.ToUpper(one[:1]) + one[1:]
 	if near := schema.Suggest(s, known); near != "" {
-		hint = fmt.Sprintf("Did you mean %q? It is one of %s", near, strings.Join(known, ", "))
+		hint = fmt.Sprintf("Did you mean %q? It is %s", near, one)
 	}
 	r.fail(n, fmt.Sprintf("%s %q is not known", what, s), hint)
 	return ""
 }
+
+// longList is how many names stand in a hint at most.
+const longList = 20
 
 // number reads a number within bounds; whole says that it has no fraction.
 func (r *reader) number(n *yaml.Node, what string, lo, hi float64, whole bool) (float64, bool) {

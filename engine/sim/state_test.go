@@ -53,7 +53,9 @@ func TestStateIsKept(t *testing.T) {
 		},
 		func() { dev.want(200, "POST", secrets+"esv-s/versions?_action=create", m{"valueBase64": b64("2")}) },
 		func() { dev.want(200, "PUT", "/environment/cookie-domains", m{"domains": []any{"a.example"}}) },
-		func() { dev.want(201, "PUT", "/openidm/config/access", m{"big": json.Number("12345678901234567890.10")}) },
+		func() {
+			dev.want(201, "PUT", "/openidm/config/access", m{"big": json.Number("12345678901234567890.10")})
+		},
 		func() { box.want(200, "PUT", "/environment/sso-cookie", m{"name": "abc"}) },
 		func() { uat.want(202, "POST", "/environment/promotion/lock", m{}) },
 		func() { clock.pass(time.Minute); uat.want(200, "GET", "/environment/promotion/lock/state", nil) },

@@ -58,6 +58,8 @@ type tokens struct {
 	fixed                            string // a ready token; none is ever asked for
 	key                              *rsa.PrivateKey
 	http                             *http.Client
+	more                             func() []string // gives optional, once
+	optional                         []string        // asked for as long as the tenant doesn't refuse them
 
 	// turn holds one token: who takes it may read and change what follows. A channel, not a mutex, so
 	// that those who wait for a new token can give up.
@@ -71,7 +73,7 @@ type tokens struct {
 func newTokens(c Config, base string, rt http.RoundTripper) (*tokens, error) {
 	t := &tokens{
 		env: c.Name, base: base, account: strings.TrimSpace(c.ServiceAccount), agent: c.UserAgent,
-		scope: strings.Join(strings.Fields(c.Scope), " "), http: newHTTP(rt), turn: make(chan struct{}, 1),
+		scope: strings.Join(strings.Fields(c.Scope), " "), more: c.Optional, http: newHTTP(rt), turn: make(chan struct{}, 1),
 	}
 	if fixed := strings.TrimSpace(c.Token); fixed != "" {
 		t.fixed = strings.TrimSpace(strings.TrimPrefix(fixed, "Bearer "))
@@ -114,7 +116,14 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	if waited && t.err != nil {
 		return "", t.err
 	}
+	if t.more != nil {
+		t.optional, t.more = t.more(), nil
+	}
 	token, granted, life, err := t.ask(ctx)
+	if rest, ok := t.without(err); ok {
+		t.optional = rest
+		token, granted, life, err = t.ask(ctx)
+	}
 	t.err = nil
 	if err != nil {
 		if ctx.Err() == nil { // somebody else's interruption is not the others' outcome
@@ -137,7 +146,7 @@ func (t *tokens) ask(ctx context.Context) (token, granted string, life time.Dura
 		"client_id":  {"service-account"},
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		"assertion":  {assertion},
-		"scope":      {t.scope},
+		"scope":      {strings.Join(append(strings.Fields(t.scope), t.optional...), " ")},
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base+tokenPath, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -172,6 +181,31 @@ func (t *tokens) ask(ctx context.Context) (token, granted string, life time.Dura
 		answer.Expires = int64(assertLife / time.Second)
 	}
 	return answer.Token, answer.Scope, time.Duration(answer.Expires) * time.Second, nil
+}
+
+// without gives the optional scopes that are left when the tenant has refused some of them, and nothing
+// else: "Unsupported scope for service account: a,b" (tenant-api, section 3.1).
+func (t *tokens) without(err error) (rest []string, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != "invalid_scope" || len(t.optional) == 0 {
+		return nil, false
+	}
+	_, list, _ := strings.Cut(e.Message, ": ")
+	var refused []string
+	for name := range strings.SplitSeq(list, ",") {
+		refused = append(refused, strings.TrimSpace(name))
+	}
+	for _, name := range refused {
+		if !slices.Contains(t.optional, name) {
+			return nil, false
+		}
+	}
+	for _, name := range t.optional {
+		if !slices.Contains(refused, name) {
+			rest = append(rest, name)
+		}
+	}
+	return rest, true
 }
 
 // assertion signs who we are. Its header has "alg" and nothing else, as the recorded ones do.

@@ -3,6 +3,8 @@ package tenant
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -69,19 +71,21 @@ func (s *snapshot) wantsStore() bool {
 	return len(requests) > 1
 }
 
-// document reads one document: out of the store's list when that is asked for, else by itself. By itself,
-// too, when the list lacks it: IDM's lists were seen to leave product documents out.
+// document reads one document: out of the store's list when that is asked for, else by itself.
 func (s *snapshot) document(ctx context.Context, path, version string) (map[string]any, error) {
 	if id, ok := strings.CutPrefix(path, configStore+"/"); ok && s.store {
 		if id, err := url.PathUnescape(id); err == nil {
 			docs, err := s.askList(ctx, storeList())
-			if err != nil && !refuses(err) {
-				return nil, err
-			}
-			for _, body := range docs {
-				if schema.Str(body, "/_id") == id {
-					return body, nil
+			if err == nil {
+				for _, body := range docs {
+					if schema.Str(body, "/_id") == id {
+						return body, nil
+					}
 				}
+				return nil, fmt.Errorf("%s: %s: %w", s.c.name, path, fs.ErrNotExist)
+			}
+			if !refuses(err) {
+				return nil, err
 			}
 		}
 	}

@@ -43,7 +43,10 @@ type Config struct {
 	ServiceAccount string // the account's id
 	Key            []byte // its private key: a JWK, or PEM (PKCS #1 or PKCS #8)
 	Scope          string // space-separated; DefaultScope when empty
-	Token          string // a ready bearer token, instead of ServiceAccount and Key
+	// Optional, if set, gives further scopes, when the first token is asked for. Where the tenant refuses
+	// them to the account, the token is for the others.
+	Optional func() []string
+	Token    string // a ready bearer token, instead of ServiceAccount and Key
 
 	// Parallel and Rate are upper bounds: see pace for what happens when the tenant is overloaded.
 	Parallel int           // requests in flight at most; 0 means 8
@@ -200,6 +203,7 @@ type call struct {
 	method, path, query string // path is escaped
 	version             string // Accept-API-Version; not sent when empty
 	body                any    // nil, or decoded JSON
+	match               string // If-Match; not sent when empty
 	hide                []string
 	anonymous           bool
 }
@@ -260,6 +264,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	req.Header.Set("X-ForgeRock-TransactionId", "lockstep-"+randomID())
 	if k.version != "" {
 		req.Header.Set("Accept-API-Version", k.version)
+	}
+	if k.match != "" {
+		req.Header.Set("If-Match", k.match)
 	}
 	return req, nil
 }

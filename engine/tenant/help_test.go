@@ -109,7 +109,9 @@ func of(t *testing.T, g *sim.Group, role string, change ...func(*Config)) *Clien
 	a := g.ServiceAccount()
 	c := Config{
 		Name: role, URL: "https://openam-acme-" + role + ".forgeblocks.com", ServiceAccount: a.ID, Key: a.JWK,
-		Rate: -1, Transport: inProcess{g.Tenant(role)}, Scope: DefaultScope + " " + PromotionScope,
+		Rate: -1, Transport: inProcess{g.Tenant(role)}, Scope: DefaultScope + " " + PromotionScope, Optional: func() []string {
+			return []string{"fr:idc:cookie-domain:*", "fr:idc:content-security-policy:*", "fr:idc:custom-domain:*", "fr:idc:telemetry:*"}
+		},
 	}
 	for _, f := range change {
 		f(&c)

@@ -307,7 +307,7 @@ func (c *Client) putJourney(ctx context.Context, t *schema.Type, r, was *schema.
 	answer := tree
 	if was == nil || !sameTree(t, r.Body, tree) {
 		body := withPlaces(forSending(t, r.Body), tree)
-		if answer, err = c.put(ctx, t, t.RESTPath(r.Key, nil), t.API.Version, body, nil); err != nil {
+		if answer, err = c.put(ctx, t, call{method: http.MethodPut, path: t.RESTPath(r.Key, nil), version: t.API.Version, body: body}); err != nil {
 			return nil, explainPut(t, r, err)
 		}
 	}
@@ -341,7 +341,7 @@ func (c *Client) putNodes(ctx context.Context, t *schema.Type, a nodeAPI, layer 
 				}
 			}
 			path, version := a.path(n)
-			answer, err := c.put(ctx, t, path, version, body, nil)
+			answer, err := c.put(ctx, t, call{method: http.MethodPut, path: path, version: version, body: body})
 			if err != nil {
 				return fmt.Errorf("node %s: %w", n, err)
 			}

@@ -51,11 +51,34 @@ func (c *Client) Get(ctx context.Context, k schema.Key) (*schema.Resource, error
 	case pathNeedsBody(t):
 		return c.find(ctx, t, k)
 	}
-	body, err := c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
+	body, err := c.entity(ctx, t, k)
 	if err != nil {
 		return nil, err
 	}
 	return c.resource(t, k, body), nil
+}
+
+// entity reads the document at a key's path, with what the tenant keeps beside it.
+func (c *Client) entity(ctx context.Context, t *schema.Type, k schema.Key) (map[string]any, error) {
+	body, err := c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
+	if err != nil || !t.API.Metadata {
+		return body, err
+	}
+	return c.withMetadata(ctx, k, body)
+}
+
+// version is the Accept-API-Version header for a body.
+func version(t *schema.Type, body map[string]any) string {
+	if v, ok := t.API.KindVersions[schema.Str(body, "/_type/_id")]; ok {
+		return v
+	}
+	if at := t.API.VersionAt; at != "" {
+		protocol, resource := schema.Str(body, at+"/protocol"), schema.Str(body, at+"/resource")
+		if protocol != "" && resource != "" {
+			return "protocol=" + protocol + ",resource=" + resource
+		}
+	}
+	return t.API.Version
 }
 
 // pathNeedsBody says whether a resource's path has a part that only its body tells: a provider's kind.
@@ -76,7 +99,7 @@ func (c *Client) find(ctx context.Context, t *schema.Type, k schema.Key) (*schem
 		return nil, err
 	}
 	for _, body := range items {
-		if t.Key(k.Realm, "", body) == k {
+		if t.Is(body) && t.Key(k.Realm, "", body) == k {
 			return c.resource(t, k, body), nil
 		}
 	}
@@ -110,6 +133,8 @@ func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Reso
 		return nil, err
 	}
 	switch {
+	case t.ReadOnly != "":
+		return nil, fmt.Errorf("%s: %s can't be written: %s", c.name, r.Label(), t.ReadOnly)
 	case t.Journey:
 		return c.putJourney(ctx, t, r, was)
 	case t.API.Member != "":
@@ -127,17 +152,92 @@ func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Reso
 	if pathNeedsBody(t) && was != nil && t.RESTPath(r.Key, r.Body) != t.RESTPath(was.Key, was.Body) {
 		return nil, fmt.Errorf("%s: %s: its kind can't be changed from %s: delete it and create it anew", c.name, r.Label(), schema.Str(was.Body, "/_type/_id"))
 	}
-	answer, err := c.put(ctx, t, t.RESTPath(r.Key, r.Body), t.API.Version, body, hide)
+	if t.API.Metadata {
+		if err := c.importMetadata(ctx, t, r, was); err != nil {
+			return nil, err
+		}
+	}
+	answer, err := c.write(ctx, t, r, was, body, hide)
 	if err != nil {
 		return nil, explainPut(t, r, err)
+	}
+	if t.API.Publish != "" && schema.Str(body, "/status") == "published" {
+		method, path, query := request(t, t.API.Publish, r)
+		if _, err := c.send(ctx, call{method: method, path: path, query: query, version: t.API.Version, body: body}); err != nil {
+			return nil, err
+		}
+	}
+	if t.API.Metadata {
+		if answer, err = c.withMetadata(ctx, r.Key, answer); err != nil {
+			return nil, err
+		}
 	}
 	return c.resource(t, r.Key, answer), nil
 }
 
+// write creates or replaces a document, as the type's row says that the tenant wants it done. What was
+// there before is only a hint: another administrator may have been faster.
+func (c *Client) write(ctx context.Context, t *schema.Type, r, was *schema.Resource, body map[string]any, hide []string) (map[string]any, error) {
+	k := call{method: http.MethodPut, path: t.RESTPath(r.Key, r.Body), version: version(t, r.Body), body: body, hide: hide}
+	switch {
+	case t.API.Create != "":
+		create := k
+		create.method, create.path, create.query = request(t, t.API.Create, r)
+		return c.either(ctx, t, was == nil, create, k)
+	case t.API.IfMatch:
+		update := k
+		update.match = "*"
+		return c.either(ctx, t, was == nil, k, update)
+	}
+	return c.put(ctx, t, k)
+}
+
+// either creates or updates, and does the other one when the tenant answers that the resource is there
+// already, or isn't.
+func (c *Client) either(ctx context.Context, t *schema.Type, isNew bool, create, update call) (map[string]any, error) {
+	if !isNew {
+		answer, err := c.put(ctx, t, update)
+		if errors.Is(err, fs.ErrNotExist) {
+			return c.put(ctx, t, create)
+		}
+		return answer, err
+	}
+	answer, err := c.put(ctx, t, create)
+	if exists(err) {
+		return c.put(ctx, t, update)
+	}
+	return answer, err
+}
+
+// exists says whether the tenant answers that what should be created is there (tenant-api, sections 2.5,
+// 10.10, 10.11): 409, 412, or a hosted entity's own 400 and a circle of trust's 500.
+func exists(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Status {
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return true
+	case http.StatusBadRequest:
+		return strings.Contains(e.Message, "already exists")
+	case http.StatusInternalServerError:
+		return strings.Contains(e.Message, "circle of trust")
+	}
+	return false
+}
+
+// request takes the parts of a row's request, "POST /path?query", with its variables filled in.
+func request(t *schema.Type, row string, r *schema.Resource) (method, path, query string) {
+	method, target, _ := strings.Cut(row, " ")
+	path, query, _ = strings.Cut(target, "?")
+	return method, t.Expand(path, r.Key, r.Body, url.PathEscape), query
+}
+
 // put sends one document. When the tenant doesn't know some of its attributes, since it is older than
 // the one they came from, those that say nothing are left out; any other is an error that names them.
-func (c *Client) put(ctx context.Context, t *schema.Type, path, version string, body map[string]any, hide []string) (map[string]any, error) {
-	k := call{method: http.MethodPut, path: path, version: version, body: body, hide: hide}
+func (c *Client) put(ctx context.Context, t *schema.Type, k call) (map[string]any, error) {
+	body, _ := k.body.(map[string]any)
 	answer, err := c.object(ctx, k)
 	var e *Error
 	if !errors.As(err, &e) || len(e.valid) == 0 {
@@ -207,7 +307,7 @@ func (c *Client) Delete(ctx context.Context, r *schema.Resource) error {
 	if err != nil {
 		return err
 	}
-	if t.IsProtected(r) {
+	if t.IsProtected(r) || t.ReadOnly != "" {
 		return fmt.Errorf("%s: %s belongs to the product and is never deleted", c.name, r.Label())
 	}
 	switch {
@@ -216,7 +316,7 @@ func (c *Client) Delete(ctx context.Context, r *schema.Resource) error {
 	case t.API.Member != "":
 		return c.deleteMember(ctx, t, r.Key)
 	}
-	return c.remove(ctx, t.RESTPath(r.Key, r.Body), t.API.Version)
+	return c.remove(ctx, t.RESTPath(r.Key, r.Body), version(t, r.Body))
 }
 
 // remove deletes one document; one that is gone already is no error.

@@ -17,8 +17,10 @@ import (
 
 // SnapshotOptions say what to read.
 type SnapshotOptions struct {
-	Types  []string // names of types; all that are not dynamic when empty
+	Types  []string // names of types; those that are read by default when empty
 	Realms []string // alpha and bravo when empty
+	// Keys are the resources to read of types that the tenant has no list of; of others they mean nothing.
+	Keys []schema.Key
 	// OnProgress, if set, is told of each part that is read; total grows as parts are found. Calls don't
 	// overlap.
 	OnProgress func(done, total int, what string)
@@ -34,7 +36,7 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 		s.o.Realms = []string{"alpha", "bravo"}
 	}
 	if len(o.Types) == 0 {
-		s.set.Types = staticTypes()
+		s.set.Types = defaultTypes()
 	}
 	for _, name := range o.Types {
 		if _, ok := schema.TypeOf(name); !ok {
@@ -42,10 +44,8 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 		}
 		s.want[name] = true
 	}
-	if len(o.Types) == 0 {
-		for _, t := range schema.Types() {
-			s.want[t.Name] = t.Class != schema.Dynamic
-		}
+	for _, name := range s.set.Types {
+		s.want[name] = true
 	}
 	s.store = s.wantsStore()
 	s.group, ctx = errgroup.WithContext(ctx)
@@ -60,18 +60,9 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 	return s.set, nil
 }
 
-// staticTypes are the types that are read when none are named: all but the dynamic ones, of which a tenant
-// may have any number. It is nil when that is every type there is: see Set.Types.
-func staticTypes() []string {
-	var names []string
-	for _, t := range schema.Types() {
-		if t.Class != schema.Dynamic {
-			names = append(names, t.Name)
-		}
-	}
-	if len(names) == len(schema.Types()) {
-		return nil
-	}
+// defaultTypes are the types that are read when none are named.
+func defaultTypes() []string {
+	names, _ := schema.ExpandTypes([]string{schema.DefaultTypes}) // it is a group
 	return names
 }
 
@@ -127,6 +118,12 @@ func (s *snapshot) plan(ctx context.Context, t *schema.Type) {
 			s.start(what, func() error { return s.whole(ctx, t, realm, children) })
 		case t.API.Fixed != "":
 			s.start(what, func() error { return s.fixed(ctx, t, realm, children) })
+		case len(t.API.IDs) > 0:
+			s.start(what, func() error { return s.named(ctx, t, realm) })
+		case t.API.Keyed:
+			s.start(what, func() error { return s.keyed(ctx, t, realm) })
+		case t.API.Grouped:
+			s.start(what, func() error { return s.grouped(ctx, t) })
 		case t.API.List.Path == "":
 			s.missing(t, realm, "the tenant has no list of them")
 		default:
@@ -222,7 +219,7 @@ func (s *snapshot) add(ctx context.Context, t *schema.Type, k schema.Key, body m
 		s.set.Add(r)
 		s.mu.Unlock()
 	}
-	if ownsChildren(k) {
+	if ownsChildren(k) || slices.Contains(t.API.Childless, k.ID) {
 		return
 	}
 	for _, x := range children {
@@ -279,8 +276,87 @@ func (s *snapshot) list(ctx context.Context, t *schema.Type, realm string, child
 		return s.unreadable(err, realm, t, children)
 	}
 	for _, body := range items {
-		if strings.HasPrefix(schema.Str(body, "/_id"), t.IDPrefix) {
-			s.add(ctx, t, t.Key(realm, "", body), body, children)
+		if !isListed(t, body) {
+			continue
+		}
+		k := t.Key(realm, "", body)
+		if t.IDByPath() {
+			k.ID = schema.Str(body, "/_id")
+		}
+		switch {
+		case t.API.Stubs != nil:
+			s.start(strings.TrimSpace(realm+" "+t.Plural), func() error { return s.one(ctx, t, k) })
+		case !t.API.Rest || schema.TypeAt(t.API.Path[:strings.Index(t.API.Path, "{")]+k.ID) == t:
+			s.add(ctx, t, k, body, children)
+		}
+	}
+	return nil
+}
+
+// isListed says whether an entry of a list is of the type.
+func isListed(t *schema.Type, body map[string]any) bool {
+	for pointer, want := range t.API.Stubs {
+		if schema.Str(body, pointer) != want {
+			return false
+		}
+	}
+	return t.Is(body)
+}
+
+// one reads a resource by itself.
+func (s *snapshot) one(ctx context.Context, t *schema.Type, k schema.Key) error {
+	body, err := s.c.entity(ctx, t, k)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it went between the list and now
+	}
+	if err != nil {
+		return s.unreadable(err, k.Realm, t, nil)
+	}
+	s.add(ctx, t, k, body, nil)
+	return nil
+}
+
+// named reads the documents that the type's row names.
+func (s *snapshot) named(ctx context.Context, t *schema.Type, realm string) error {
+	for _, id := range t.API.IDs {
+		k := schema.Key{Type: t.Name, Realm: realm, ID: id}
+		body, err := s.document(ctx, t.RESTPath(k, nil), t.API.Version)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return s.unreadable(err, realm, t, nil)
+		}
+		s.add(ctx, t, k, body, nil)
+	}
+	return nil
+}
+
+// keyed reads the resources that were asked for by key.
+func (s *snapshot) keyed(ctx context.Context, t *schema.Type, realm string) error {
+	for _, k := range s.o.Keys {
+		if k.Type == t.Name && k.Realm == realm {
+			s.start(t.Plural, func() error { return s.one(ctx, t, k) })
+		}
+	}
+	return nil
+}
+
+// grouped reads an answer that is an object of arrays: by category.
+func (s *snapshot) grouped(ctx context.Context, t *schema.Type) error {
+	doc, err := s.document(ctx, t.API.List.Path, t.API.Version)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return s.unreadable(err, "", t, nil)
+	}
+	for _, category := range schema.SortedKeys(doc) {
+		list, _ := doc[category].([]any)
+		for _, v := range list {
+			if body, ok := v.(map[string]any); ok {
+				s.add(ctx, t, t.Key("", category, body), body, nil)
+			}
 		}
 	}
 	return nil

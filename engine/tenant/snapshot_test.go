@@ -268,12 +268,12 @@ func TestSnapshotOfRecordedTenants(t *testing.T) {
 			docs := readRecorded(t, file)
 			want, _ := schema.FromDocuments("recorded", docs)
 			tn, c := simulated(t, sim.Options{})
-			none, err := c.Snapshot(t.Context(), SnapshotOptions{})
+			none, err := c.Snapshot(t.Context(), SnapshotOptions{Types: schema.TypeNames()})
 			if err != nil {
 				t.Fatal(err)
 			}
 			seed(t, tn, docs)
-			got, err := c.Snapshot(t.Context(), SnapshotOptions{})
+			got, err := c.Snapshot(t.Context(), SnapshotOptions{Types: schema.TypeNames()})
 			if err != nil {
 				t.Fatal(err)
 			}
