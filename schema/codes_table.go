@@ -274,6 +274,13 @@ attribute, Transport Type") unless its transport is one of the service's SMTP tr
 		missing("theme-missing-journey", Warning, "a theme is linked to a journey that is not there",
 			`"linkedTrees" lists the journeys that are shown in the theme. A name that is no journey
 does nothing; most likely a journey was renamed or deleted.`),
+		missing("missing-reference", Warning, "a value names a resource that is not there",
+			`The value is the id or name of another resource - a custom node, a policy's resource type,
+a mapping's managed object or connector, a client's script - and the configuration has none
+such. The tenant may have it all the same: types that are read on request, or that the
+product brings, need not stand in the repository.
+
+  bad    "target": "managed/alpha_usr"     in a mapping; the managed object is alpha_user`),
 	}
 }
 

@@ -56,7 +56,7 @@ func TestRepositoriesAreQuiet(t *testing.T) {
 			case "script-double-encoded":
 				name = d.Code + " " + d.Key.ID
 			case "encrypted-secret":
-				if strings.Contains(d.Pointer+d.Pos.File, "Azure") {
+				if strings.Contains(d.Key.ID+d.Pointer+d.Pos.File, "Azure") {
 					name = d.Code + " Azure"
 				}
 			}

@@ -22,6 +22,7 @@ type graphLabel struct {
 	EmailTemplates []idName `json:"emailTemplates"`
 	Themes         []idName `json:"themes"`
 	IDPs           []idName `json:"idps"`
+	CustomNodes    []idName `json:"customNodeTypes"`
 	Dangling       []struct {
 		Target string `json:"target"`
 	} `json:"danglingConnections"`
@@ -75,6 +76,9 @@ func TestJourneyGraphLabels(t *testing.T) {
 					want[typ+" "+x.ID] = true
 				}
 			}
+		}
+		for _, x := range l.CustomNodes { // the labels have the service's name; its first version is the resource
+			want["custom-node "+x.ID+"-1"] = true
 		}
 		for _, ref := range schema.ReferencesOf(set, r) {
 			got[ref.To.Type+" "+ref.To.ID] = true

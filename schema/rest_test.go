@@ -28,7 +28,14 @@ func testDocuments(t *testing.T) []Document {
 		{"/openidm/config/ui/themerealm", `{"_id": "ui/themerealm", "realm": {"alpha": [{"_id": "t", "name": "T"}], "/": [{"_id": "r"}]}}`},
 		{"/openidm/config/emailTemplate/welcome", `{"_id": "emailTemplate/welcome"}`},
 		{"/openidm/config/external.email", `{"_id": "external.email"}`},
-		{"/openidm/config/managed", `{"_id": "managed"}`},
+		{"/openidm/config/managed", `{"_id": "managed", "objects": [{"name": "alpha_user"}, {"name": "alpha_role"}]}`},
+		{"/openidm/config/sync", `{"_id": "sync"}`},
+		{"/openidm/config/provisioner.openicf/Azure", `{"_id": "provisioner.openicf/Azure"}`},
+		{"/openidm/config/fieldPolicy/alpha_user", `{"_id": "fieldPolicy/alpha_user"}`},
+		{"/openidm/config/router", `{"_id": "router"}`},
+		{realm + "/realm-config/agents/OAuth2Client/app", `{"_id": "app", "_type": {"_id": "OAuth2Client"}}`},
+		{realm + "/realm-config/agents/groups/WebAgent/g", `{"_id": "g", "_type": {"_id": "WebAgent"}}`},
+		{realm + "/realm-config/saml2/remote/aQ", `{"_id": "aQ", "entityId": "i"}`},
 		{"/am/json/global-config/services/CorsService", `{"enabled": true}`},
 		{"/am/json/global-config/services/CorsService/configuration/app", `{"_id": "app"}`},
 		{"/environment/variables/esv-a", `{"_id": "esv-a"}`},
@@ -49,9 +56,10 @@ func TestFromDocuments(t *testing.T) {
 		keys = append(keys, r.Key.String())
 	}
 	want := []string{
-		"global/cors/app", "global/cors-service/CorsService", "global/email-provider/external.email", "global/email-template/welcome",
-		"global/secret/esv-b", "global/variable/esv-a", "alpha/idp/google", "alpha/journey/Login MFA", "alpha/script/s1", "alpha/service/email",
-		"alpha/service-child/email/smtpTransports/t1", "alpha/theme/t",
+		"global/connector/Azure", "global/cors/app", "global/cors-service/CorsService", "global/email-provider/external.email", "global/email-template/welcome",
+		"global/idm-config/router", "global/managed-object/alpha_role", "global/managed-object/alpha_user", "global/secret/esv-b", "global/variable/esv-a",
+		"alpha/agent-group/g", "alpha/idp/google", "alpha/journey/Login MFA", "alpha/oauth2-client/app", "alpha/password-policy/user", "alpha/saml-remote/aQ",
+		"alpha/script/s1", "alpha/service/email", "alpha/service-child/email/smtpTransports/t1", "alpha/theme/t",
 	}
 	if d := cmp.Diff(want, keys); d != "" {
 		t.Error(d)
@@ -70,7 +78,7 @@ func TestFromDocuments(t *testing.T) {
 	if len(diags) != 1 || diags[0].Code != "journey-orphan-node" {
 		t.Errorf("findings: %v", diags)
 	}
-	if len(set.Unmanaged) != 2 {
+	if len(set.Unmanaged) != 1 || set.Unmanaged[0].Type != "services the tenant does not show" || len(set.Unmanaged[0].Files) != 1 {
 		t.Errorf("unmanaged: %v", set.Unmanaged)
 	}
 }
@@ -138,6 +146,11 @@ func withoutDropped(ty *Type, body map[string]any) map[string]any {
 	out := CloneObject(body)
 	for _, name := range ty.API.Drop {
 		if name != "nodeConfigs" {
+			delete(out, name)
+		}
+	}
+	for _, name := range ty.API.DropEmpty {
+		if list, ok := out[name].([]any); ok && len(list) == 0 {
 			delete(out, name)
 		}
 	}

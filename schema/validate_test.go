@@ -375,6 +375,8 @@ func TestCorpusIsQuiet(t *testing.T) {
 		// Page nodes of version 2.0, read without the version, answered 404 (corpus notes, 1).
 		"journey-node-missing alpha/journey/P1P-Test":           "7 page nodes answered 404 on that day",
 		"journey-node-missing alpha/journey/FrodoTestJourney13": "a page node answered 404 on that day",
+		"encrypted-secret global/connector/Azure":               "its client secret is a $crypto value",
+		"encrypted-secret global/connector/test":                "the same",
 		// Stored on the tenant as a JSON literal (corpus notes, 2).
 		"script-double-encoded alpha/script/484e6246-dbc6-4288-97e6-54e55431402e": "Apple Profile Normalization",
 		"script-double-encoded bravo/script/484e6246-dbc6-4288-97e6-54e55431402e": "Apple Profile Normalization",
