@@ -119,7 +119,7 @@ func runSandbox(ctx context.Context, a *app, o sandboxOptions) (err error) {
 		return err
 	}
 	start := sandboxStart{
-		dir: dir, host: o.listen, port: o.port, onePort: o.onePort, admin: true,
+		dir: dir, host: o.listen, port: o.port, onePort: o.onePort, admin: true, scale: o.scale,
 		options: sim.Options{
 			Now: a.now, RestartDuration: o.slow, LockDuration: o.slow, PhaseDuration: o.slow,
 			UAT: o.uat, Standalone: o.standalone, Governance: o.governance, AMVersion: o.amVersion,
@@ -179,9 +179,6 @@ func (a *app) sandboxSeeds(ctx context.Context, p *config.Project, o sandboxOpti
 			return nil, fmt.Errorf("the embedded quickstart has %d errors: %s", n, diags[0].Message)
 		}
 		seeds[""] = s
-	}
-	for _, set := range seeds {
-		multiply(set, o.scale)
 	}
 	return seeds, nil
 }

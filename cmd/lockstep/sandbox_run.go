@@ -39,7 +39,7 @@ type sandbox struct {
 	dir      string
 	host     string // it listens on
 	keyFile  string
-	kept     bool // it was there before
+	kept     bool       // it was there before
 	mu       sync.Mutex // guards changes
 	changes  *os.File
 	account  string
@@ -68,6 +68,7 @@ type sandboxStart struct {
 	port    int    // the first one; 0 takes any
 	onePort bool
 	admin   bool
+	scale   int // journeys to add
 	options sim.Options
 	seeds   map[string]*schema.Set // by role; "" for those that are not named
 }
@@ -115,6 +116,7 @@ func openSandbox(start sandboxStart) (_ *sandbox, err error) {
 		err = state.restore(sb.group)
 	} else {
 		err = seedSandbox(sb.group, start.seeds)
+		sb.group.Scale(start.scale)
 	}
 	if err != nil {
 		return nil, err

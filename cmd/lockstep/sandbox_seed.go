@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/lockstep-gitops/lockstep/engine/sim"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -62,56 +61,4 @@ func withSandboxValue(r *schema.Resource) *schema.Resource {
 	body := schema.CloneObject(r.Body)
 	body["valueBase64"] = schema.EncodeBase64(value)
 	return &schema.Resource{Key: r.Key, Body: body, Source: r.Source}
-}
-
-// multiply adds n journeys made of those that are there, with node ids of their own.
-func multiply(set *schema.Set, n int) {
-	var journeys []*schema.Resource
-	for _, r := range set.All() {
-		if t, _ := schema.TypeOf(r.Type); t.Journey {
-			journeys = append(journeys, r)
-		}
-	}
-	for i := range n {
-		if len(journeys) == 0 {
-			return
-		}
-		from := journeys[i%len(journeys)]
-		id := fmt.Sprintf("%s-%04d", from.ID, i+1)
-		ids := map[string]string{}
-		for j, ref := range schema.NodeRefs(from.Body) {
-			ids[ref.ID] = fmt.Sprintf("%08x-0000-4000-8000-%012x", i+1, j)
-		}
-		body, _ := rename(from.Body, ids).(map[string]any)
-		body["_id"] = id
-		set.Add(&schema.Resource{Key: schema.Key{Type: from.Type, Realm: from.Realm, ID: id}, Body: body})
-	}
-}
-
-// rename replaces ids, as keys and as values.
-func rename(v any, ids map[string]string) any {
-	swap := func(s string) string {
-		if to, ok := ids[s]; ok {
-			return to
-		}
-		return s
-	}
-	switch x := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, e := range x {
-			out[swap(k)] = rename(e, ids)
-		}
-		return out
-	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = rename(e, ids)
-		}
-		return out
-	case string:
-		return swap(x)
-	default:
-		return v
-	}
 }

@@ -96,7 +96,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 
 // client talks to one tenant.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	tenant *sim.Tenant
 	base   string
 	group  *sim.Group
@@ -217,6 +217,20 @@ func (c *client) refused(status int, message, method, path string, body any, hea
 	return a
 }
 
+// now is the tenants' time: the clock's, else the machine's.
+func (c *client) now() time.Time {
+	if c.clock == nil {
+		return time.Now()
+	}
+	return c.clock.Now()
+}
+
+// drain reads an answer to its end, so that its connection is used again.
+func drain(res *http.Response) {
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+}
+
 func (c *client) login(scopes ...string) {
 	c.t.Helper()
 	a := c.grant(c.assertion(nil), scopes...)
@@ -248,14 +262,14 @@ func (c *client) assertion(change func(header, claims map[string]any)) string {
 	id := c.group.ServiceAccount().ID
 	header := map[string]any{"alg": "RS256"}
 	claims := map[string]any{"iss": id, "sub": id, "aud": c.base + "/am/oauth2/access_token",
-		"exp": c.clock.Now().Add(3 * time.Minute).Unix(), "jti": "x"}
+		"exp": c.now().Add(3 * time.Minute).Unix(), "jti": "x"}
 	if change != nil {
 		change(header, claims)
 	}
 	return sign(c.t, header, claims, testKey())
 }
 
-func sign(t *testing.T, header, claims map[string]any, key *rsa.PrivateKey) string {
+func sign(t testing.TB, header, claims map[string]any, key *rsa.PrivateKey) string {
 	t.Helper()
 	part := func(v any) string {
 		raw, err := json.Marshal(v)

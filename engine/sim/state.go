@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -11,6 +12,8 @@ import (
 // whole. Documents are put and removed one by one.
 type savedChange struct {
 	Tenants map[string]*savedTenant `json:"tenants,omitempty"`
+	// All are documents that every tenant has.
+	All map[string]object `json:"all,omitempty"`
 	// Promotion is the machinery without its history, which is kept apart as it grows.
 	Promotion *savedPromotion                `json:"promotion,omitempty"`
 	History   map[string][]map[string]object `json:"history,omitempty"`
@@ -127,12 +130,23 @@ func (g *Group) Save(save func(state []byte) error) error {
 	defer g.mu.Unlock()
 	before := g.saved
 	g.saved = savedParts{}
-	for _, t := range g.tenants {
-		for path := range t.store.docs {
-			t.store.dirty[path] = true
+	all := map[string]object{}
+	for path, o := range g.tenants[0].store.docs {
+		if !slices.ContainsFunc(g.tenants, func(t *Tenant) bool { x, found := t.store.get(path); return !found || !same(x, o) }) {
+			all[path] = o
 		}
 	}
-	state, err := json.Marshal(g.changes())
+	for _, t := range g.tenants {
+		clear(t.store.dirty)
+		for path := range t.store.docs {
+			if all[path] == nil {
+				t.store.dirty[path] = true
+			}
+		}
+	}
+	change := g.changes()
+	change.All = all
+	state, err := json.Marshal(change)
 	if err == nil {
 		err = save(state)
 	}
@@ -154,6 +168,11 @@ func (g *Group) Restore(state []byte) error {
 	var c savedChange
 	if err := json.Unmarshal(state, &c); err != nil {
 		return fmt.Errorf("read the state: %w", err)
+	}
+	for path, o := range obj(obj(v)["all"]) {
+		for _, t := range g.tenants {
+			t.store.put(path, obj(o))
+		}
 	}
 	tenants := obj(obj(v)["tenants"])
 	for role, s := range c.Tenants {
