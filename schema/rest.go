@@ -310,8 +310,12 @@ func metadataOf(d Document) (Key, bool) {
 		return Key{}, false
 	}
 	// The paths of recorded tenants are unescaped; an entity's name may hold any character.
-	name, realm, ok := strings.Cut(strings.TrimPrefix(query, "entityid="), "&realm=")
-	return Key{Realm: strings.Trim(realm, "/"), ID: name}, ok && d.Text != ""
+	query = strings.TrimPrefix(query, "entityid=")
+	at := strings.LastIndex(query, "&realm=")
+	if at < 0 || d.Text == "" {
+		return Key{}, false
+	}
+	return Key{Realm: strings.Trim(query[at+len("&realm="):], "/"), ID: query[:at]}, true
 }
 
 // joinMetadata puts SAML metadata into the bodies of their entities. It answers with the documents that

@@ -25,14 +25,25 @@ func sandboxDocuments(set *schema.Set) []sim.Document {
 		}
 	}
 	var out []sim.Document
+	has := map[string]bool{}
 	for _, d := range schema.Documents(seed) {
-		out = append(out, sim.Document{Path: d.Path, Body: schema.CompactJSON(d.Body)})
+		has[d.Path] = true
+		body := schema.CompactJSON(d.Body)
+		if d.Body == nil {
+			body = schema.CompactJSON(d.Text)
+		}
+		out = append(out, sim.Document{Path: d.Path, Body: body})
 	}
-	return append(out, unmanagedBaseline()...)
+	for _, d := range baseline() {
+		if !has[d.Path] {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
-// unmanagedBaseline is what every tenant has from the start of what Lockstep does not manage, as recorded.
-func unmanagedBaseline() []sim.Document {
+// baseline is what every tenant has from the start, as recorded.
+func baseline() []sim.Document {
 	out := []sim.Document{{Path: "/openidm/config/sync", Body: json.RawMessage(`{"_id":"sync","mappings":[]}`)}}
 	for _, realm := range []string{"alpha", "bravo"} {
 		out = append(out, sim.Document{

@@ -206,6 +206,7 @@ type call struct {
 	match               string // If-Match; not sent when empty
 	hide                []string
 	anonymous           bool
+	text                bool // the answer is XML or text
 }
 
 // send does a call and returns the answer's body, which may be empty.

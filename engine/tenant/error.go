@@ -165,7 +165,7 @@ func (c *Client) refusal(k call, resp *http.Response, body []byte) error {
 	e.html = isHTML(resp.Header, body)
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	switch {
-	case ok && !e.html:
+	case ok && (!e.html || k.text):
 		return nil
 	case e.html && (ok || resp.StatusCode == http.StatusNotFound):
 		e.Message = "answered HTML where JSON was due"

@@ -23,13 +23,13 @@ func (c *Client) withMetadata(ctx context.Context, k schema.Key, body map[string
 		return body, nil
 	}
 	query := url.Values{"entityid": {name}, "realm": {k.Realm}}.Encode()
-	data, err := c.send(ctx, call{method: http.MethodGet, path: schema.MetadataPath, query: query, version: "protocol=2.1,resource=1.0"})
+	data, err := c.send(ctx, call{method: http.MethodGet, path: schema.MetadataPath, query: query, version: "protocol=2.1,resource=1.0", text: true})
 	if err != nil {
 		return nil, err
 	}
 	// Its errors come as text, with status 200.
-	text := strings.TrimSpace(string(data))
-	if !strings.HasPrefix(text, "<") {
+	text := string(data)
+	if !strings.Contains(text, "EntityDescriptor") {
 		return body, nil
 	}
 	out := schema.CloneObject(body)

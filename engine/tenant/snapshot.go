@@ -309,7 +309,13 @@ func (s *snapshot) one(ctx context.Context, t *schema.Type, k schema.Key) error 
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it went between the list and now
 	}
-	if err != nil {
+	switch {
+	case err != nil && t.API.Keyed && refuses(err): // the others of the type may be readable
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.set.MarkBroken(k)
+		return nil
+	case err != nil:
 		return s.unreadable(err, k.Realm, t, nil)
 	}
 	s.add(ctx, t, k, body, nil)
