@@ -86,8 +86,8 @@ func (p place) form(v any, dropNull bool) any {
 	case json.Number:
 		return number(x)
 	case string:
-		if p.has(text) && strings.Contains(x, "\r\n") {
-			return strings.ReplaceAll(x, "\r\n", "\n")
+		if p.has(text) {
+			return schema.ComparableText(x)
 		}
 	}
 	return v

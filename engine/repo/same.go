@@ -48,9 +48,11 @@ func plain(t *schema.Type, body map[string]any) map[string]any {
 	if t.NullIsAbsent {
 		dropNulls(out)
 	}
-	for _, p := range t.API.Coded {
-		if s, ok := out[strings.TrimPrefix(p, "/")].(string); ok {
-			out[strings.TrimPrefix(p, "/")] = strings.ReplaceAll(s, "\r\n", "\n")
+	for _, x := range t.Text {
+		for _, m := range schema.Select(out, x.Pattern) {
+			if s, ok := m.Value.(string); ok {
+				setAt(out, m.Pointer, schema.ComparableText(s))
+			}
 		}
 	}
 	return out
