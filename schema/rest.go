@@ -363,7 +363,8 @@ func (t *Type) Uninherit(body map[string]any) map[string]any {
 func uninherit(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
-		if value, ok := x["value"]; ok && len(x) == 2 && x["inherited"] == false {
+		// A value that is not set is left out: {"inherited": false} (recordings, oauth2-agents).
+		if value, ok := x["value"]; x["inherited"] == false && (ok && len(x) == 2 || len(x) == 1) {
 			return uninherit(value)
 		}
 		for k, e := range x {

@@ -284,6 +284,14 @@ func TestSnapshotOfRecordedTenants(t *testing.T) {
 				t.Fatalf("only %d resources", want.Len())
 			}
 			sameSets(t, got, want)
+			// What a list says and what the resource says by itself mean the same: a plan relies on it.
+			for _, r := range got.All() {
+				if one, err := c.Get(t.Context(), r.Key); err != nil {
+					t.Error(err)
+				} else if normal(t, one) != normal(t, r) {
+					t.Errorf("%s by itself is\n%s\nin the list\n%s", r.Key, normal(t, one), normal(t, r))
+				}
+			}
 		})
 	}
 }
