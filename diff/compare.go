@@ -172,10 +172,11 @@ func (c comparer) compare(live, want *schema.Resource) (*Change, error) {
 
 func (c comparer) update(t *schema.Type, ch *Change) (*Change, error) {
 	before, after := ch.Before.Body, ch.After.Body
-	if equal(before, after) {
+	p := rootOf(t)
+	// Most resources of two configurations are the same, and need no forms for that to be seen.
+	if p.alike(before, after, t.NullIsAbsent) && !secretsDiffer(t, before, after) {
 		return nil, nil
 	}
-	p := rootOf(t)
 	fb, fa := p.form(before, t.NullIsAbsent).(map[string]any), p.form(after, t.NullIsAbsent).(map[string]any)
 	secretChanged(t, before, after, fb, fa)
 	forgetUnknown(t, fb, fa)

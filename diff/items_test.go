@@ -196,7 +196,7 @@ func TestHashIsKeyed(t *testing.T) {
 	hashes := map[string]bool{}
 	for _, h := range []hasher{one, other, random, failed} {
 		hashes[h.hash("1234")] = true
-		if h.hash("1234") != h.hash("1234") || h.hash("1234") == h.hash("1235") {
+		if first, again := h.hash("1234"), h.hash("1234"); first != again || first == h.hash("1235") {
 			t.Error("a hash says nothing about its value")
 		}
 	}

@@ -93,6 +93,69 @@ func (p place) form(v any, dropNull bool) any {
 	return v
 }
 
+// alike says, without making forms, that two bodies mean the same. It does not look at lists in another
+// order: then, and whenever it is not sure, it says false.
+func (p place) alike(a, b any, dropNull bool) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok {
+			return false
+		}
+		shared := 0
+		for k, v := range x {
+			w, both := y[k]
+			if both {
+				shared++
+			}
+			q := p.at(k)
+			if q.has(volatile) || both && q.alike(v, w, dropNull) {
+				continue
+			}
+			if !q.absent(v, dropNull) || both && !q.absent(w, dropNull) {
+				return false
+			}
+		}
+		if shared == len(y) {
+			return true
+		}
+		for k, w := range y {
+			if _, both := x[k]; both {
+				continue
+			}
+			if q := p.at(k); !q.has(volatile) && !q.absent(w, dropNull) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for i := range x {
+			q := p
+			if len(p) > 0 {
+				q = p.at(strconv.Itoa(i))
+			}
+			if !q.alike(x[i], y[i], dropNull) {
+				return false
+			}
+		}
+		return true
+	case json.Number:
+		y, ok := b.(json.Number)
+		return ok && (x == y || number(x) == number(y))
+	default:
+		return equal(a, b)
+	}
+}
+
+// absent says that a member with that value is as good as none.
+func (p place) absent(v any, dropNull bool) bool {
+	return v == nil && dropNull || len(p) > 0 && p.isDefault(p.form(v, dropNull))
+}
+
 // sort puts the lists whose order means nothing in one order, in place, the innermost first.
 func (p place) sort(v any) {
 	if len(p) == 0 {

@@ -139,14 +139,16 @@ func corpusSets(t *testing.T) map[string]*schema.Set {
 	return sets
 }
 
-// TestCorpusPatches applies the patch of every change between any two configurations of the corpus, in both
-// directions.
+// TestCorpusPatches applies the patch of every change between any two configurations of the corpus.
 func TestCorpusPatches(t *testing.T) {
 	sets := corpusSets(t)
 	names := schema.SortedKeys(sets)
 	count := map[Action]int{}
 	for _, from := range names {
 		for _, to := range names {
+			if from > to {
+				continue // TestRandomEdits goes both ways
+			}
 			changes, err := Compare(sets[from], sets[to], Options{HashKey: fixedKey})
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +165,7 @@ func TestCorpusPatches(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d configurations, each with each: %d creations, %d updates, %d deletions", len(names), count[Create], count[Update], count[Delete])
+	t.Logf("%d configurations, any two: %d creations, %d updates, %d deletions", len(names), count[Create], count[Update], count[Delete])
 	if count[Update] < 100 {
 		t.Error("too few updates for a test")
 	}

@@ -28,6 +28,7 @@ type ruleNode struct {
 	marks    mark
 	defaults []any
 	by       string // the identity of a list's elements
+	alone    place  // what the place is when nothing else leads there: made once, never changed
 }
 
 type wildEdge struct {
@@ -73,7 +74,22 @@ func compile(t *schema.Type) place {
 	for _, k := range t.Keyed {
 		root.grow(k.Pattern).by = k.By
 	}
-	return root.into(nil)
+	root.settle()
+	return root.alone
+}
+
+// settle makes the places of single nodes, when the tree is whole.
+func (n *ruleNode) settle() {
+	n.alone = slices.Clip(n.into(nil))
+	if n.deep != nil {
+		n.deep.settle()
+	}
+	for _, c := range n.literal {
+		c.settle()
+	}
+	for _, w := range n.wild {
+		w.to.settle()
+	}
 }
 
 // grow finds or makes the node that a pattern ends at.
@@ -125,18 +141,26 @@ func (p place) at(name string) place {
 	var out place
 	for _, n := range p {
 		if n.self {
-			out = append(out, n)
+			out = out.and(n)
 		}
 		if to := n.literal[name]; to != nil {
-			out = to.into(out)
+			out = out.and(to)
 		}
 		for _, w := range n.wild {
 			if schema.MatchSegment(w.pattern, name) {
-				out = w.to.into(out)
+				out = out.and(w.to)
 			}
 		}
 	}
 	return out
+}
+
+// and adds a node's place; it copies, since the places of single nodes are shared.
+func (p place) and(n *ruleNode) place {
+	if len(p) == 0 {
+		return n.alone
+	}
+	return slices.Concat(p, n.alone)
 }
 
 func (p place) has(m mark) bool {

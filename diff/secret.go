@@ -143,6 +143,16 @@ func secretChanged(t *schema.Type, before, after, fb, fa map[string]any) {
 	}
 }
 
+// secretsDiffer says whether secretChanged has something to say of two bodies.
+func secretsDiffer(t *schema.Type, before, after map[string]any) bool {
+	if len(t.Secret) == 0 {
+		return false
+	}
+	b, a := map[string]any{}, map[string]any{}
+	secretChanged(t, before, after, b, a)
+	return !equal(b, a)
+}
+
 // isUnknown says that a value is filled in when it is pushed.
 func isUnknown(s string) bool { return strings.Contains(s, "${") }
 
