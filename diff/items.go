@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	udiff "github.com/rogpeppe/go-internal/diff"
 
@@ -23,6 +24,11 @@ func describe(t *schema.Type, c *Change, p place, before, after map[string]any, 
 	}
 	d := differ{links: links}
 	d.walk(p, "", "", before, after)
+	for i := range d.items {
+		if t.API.Value != "" && d.items[i].Pointer == "/"+t.API.Value {
+			d.items[i].Subject = "value" // whatever the tenant calls the member that holds it
+		}
+	}
 	return d.items
 }
 
@@ -301,6 +307,7 @@ func (l linkNames) show(pointer string, v any) string {
 
 // change writes two values on one line. Of long texts it shows the part from where they differ.
 func (l linkNames) change(pointer string, before, after any) string {
+	before, after = l.plain(pointer, before), l.plain(pointer, after)
 	b, okB := before.(string)
 	a, okA := after.(string)
 	if okB && okA && (len(b) > maxShown || len(a) > maxShown) && !strings.HasPrefix(b, hashPrefix) {
@@ -308,6 +315,18 @@ func (l linkNames) change(pointer string, before, after any) string {
 		return show(b) + " → " + show(a)
 	}
 	return l.show(pointer, before) + " → " + l.show(pointer, after)
+}
+
+// plain decodes an ESV variable's value, which the tenant keeps in base64. A secret's is a hash here.
+func (l linkNames) plain(pointer string, v any) any {
+	s, ok := v.(string)
+	if !ok || l.typ.API.Value == "" || pointer != "/"+l.typ.API.Value {
+		return v
+	}
+	if text, ok := schema.DecodeBase64(s); ok && utf8.ValidString(text) {
+		return text
+	}
+	return v
 }
 
 // fromDifference cuts what two texts begin with alike, but for a few words.

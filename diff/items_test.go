@@ -136,6 +136,8 @@ func TestPatchIsMinimal(t *testing.T) {
 			"\n  add /properties/0 {\"target\":\"n\"}"},
 		{"moved", `{"properties":[{"target":"a"},{"target":"b"},{"target":"c"}]}`, `{"properties":[{"target":"c"},{"target":"a"},{"target":"b"}]}`,
 			"\n  remove /properties/2 \n  add /properties/0 {\"target\":\"c\"}"},
+		{"several go, one stays", `{"properties":[{"target":"a"},{"target":"b"},{"target":"c"}]}`, `{"properties":[{"target":"b"}]}`,
+			"\n  remove /properties/2 \n  remove /properties/0 "},
 		{"an unordered list keeps its order", `{"scopes":{"value":["z","b","a"]}}`, `{"scopes":{"value":["a","c","z"]}}`,
 			"\n  remove /scopes/value/1 \n  add /scopes/value/2 \"c\""},
 		{"a default that was changed is written out", `{"a":{"searchable":false}}`, `{"a":{"searchable":true}}`, "\n  replace /a/searchable true"},
@@ -234,6 +236,20 @@ func TestSecretBetweenRepositories(t *testing.T) {
 		if ch != nil && strings.Contains(lines(ch.Items)+spelled(ch.Patch), "==") {
 			t.Errorf("the value is shown: %s", lines(ch.Items))
 		}
+	}
+}
+
+// TestVariablesShowTheirValue: the tenant keeps it in base64, which nobody reads; the patch has it as it is kept.
+func TestVariablesShowTheirValue(t *testing.T) {
+	typ, _ := schema.TypeOf("variable")
+	k := schema.Key{Type: "variable", ID: "esv-a"}
+	c := comparer{hasher: newHasher(fixedKey), names: names{schema.NewSet(""), schema.NewSet("")}}
+	ch, err := c.update(typ, &Change{Key: k, Before: &schema.Resource{Key: k, Body: parse(t, `{"valueBase64":"b25l"}`)}, After: &schema.Resource{Key: k, Body: parse(t, `{"valueBase64":"dHdv"}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := lines(ch.Items)+spelled(ch.Patch), "~ value | one → two\n\n  replace /valueBase64 \"dHdv\""; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 

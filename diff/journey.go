@@ -252,6 +252,9 @@ func (j twoGraphs) settingsTexts(id string) []Item {
 // onNode makes items about settings into items about the node.
 func onNode(name string, items []Item) []Item {
 	for i := range items {
+		if items[i].Kind == "+" && items[i].Detail == "" {
+			items[i].Detail = "a text"
+		}
 		items[i].Detail = strings.TrimSpace(items[i].Subject + " " + sign(items[i]) + items[i].Detail)
 		items[i].Subject, items[i].Kind = name, "~"
 	}
