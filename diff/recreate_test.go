@@ -63,6 +63,9 @@ func lines(items []Item) string {
 	var b strings.Builder
 	for _, i := range items {
 		fmt.Fprintf(&b, "%s %s | %s\n", i.Kind, i.Subject, i.Detail)
+		for _, l := range i.Text {
+			b.WriteString("  " + l + "\n")
+		}
 	}
 	return b.String()
 }
@@ -184,6 +187,12 @@ func TestRecreated(t *testing.T) {
 			journey("p", []string{"p|Script|Check||x"}, "p ok "+yes),
 			journey("1", []string{"1|Script|Check||x"}, "1 ok "+yes),
 			"~ Check | re-created under a new id\n",
+		},
+		{
+			"a new node's long texts are shown whole",
+			journey("s", []string{"s|Choice|Choose||"}),
+			journey("s", []string{"s|Choice|Choose||", "1|Script|New||a\nb\n"}, "s a 1"),
+			"~ Choose | outcome a: not connected → New\n+ New | (Script)  setting a⏎b⏎\n~ New | setting set to a text\n  @@ -0,0 +1,2 @@\n  +a\n  +b\n",
 		},
 		{
 			"rewired to another node of one name",
