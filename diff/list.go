@@ -3,12 +3,14 @@ package diff
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
-// identities are the members that tell objects of a list apart where the row names none, the surest first.
-func identities() []string { return []string{"_id", "uuid", "id", "name"} }
+// identities are what tells objects of a list apart where the row names nothing, the surest first; the last is
+// how audit event handlers have their name.
+func identities() []string { return []string{"_id", "uuid", "id", "name", "/config/name"} }
 
 // identityOf finds the member that tells the elements of both lists apart: the row's, else one that every
 // element has and no two share. "" when there is none.
@@ -28,8 +30,7 @@ func identityOf(p place, before, after []any) string {
 func distinct(list []any, by string) bool {
 	seen := map[string]bool{}
 	for _, e := range list {
-		obj, _ := e.(map[string]any)
-		id, ok := idText(obj[by])
+		id, ok := idOf(e, by)
 		if !ok || seen[id] {
 			return false
 		}
@@ -38,11 +39,14 @@ func distinct(list []any, by string) bool {
 	return true
 }
 
-func idText(v any) (string, bool) {
-	if s, ok := v.(string); ok && s != "" {
-		return s, true
+// idOf is an element's identity: the text of its member by, or what the pointer by leads to.
+func idOf(e any, by string) (string, bool) {
+	if strings.HasPrefix(by, "/") {
+		s := schema.Str(e, by)
+		return s, s != ""
 	}
-	return "", false
+	s, _ := asObject(e)[by].(string)
+	return s, s != ""
 }
 
 // pairUp says for each element of after which element of before it was; -1 for a new one. Objects are
@@ -56,11 +60,11 @@ func pairUp(p place, before, after []any) (pairs []int, by string) {
 	if by = identityOf(p, before, after); by != "" && len(before) > 0 && len(after) > 0 {
 		was := map[string]int{}
 		for j, e := range before {
-			id, _ := idText(e.(map[string]any)[by])
+			id, _ := idOf(e, by)
 			was[id] = j
 		}
 		for i, e := range after {
-			id, _ := idText(e.(map[string]any)[by])
+			id, _ := idOf(e, by)
 			if j, ok := was[id]; ok {
 				pairs[i] = j
 			}
@@ -164,14 +168,13 @@ func common(b, a []string) [][2]int {
 
 // labelOf names an element: by what people call it where the identity is a technical one.
 func labelOf(e any, by string, index int) string {
-	obj, _ := e.(map[string]any)
-	id, ok := idText(obj[by])
+	id, ok := idOf(e, by)
 	if by == "" || !ok {
 		return strconv.Itoa(index)
 	}
 	if looksTechnical(id) {
 		for _, k := range []string{"name", "displayName", "title"} {
-			if s, ok := idText(obj[k]); ok && s != id {
+			if s, ok := idOf(e, k); ok && s != id {
 				return clip(s, 40)
 			}
 		}

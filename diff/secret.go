@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ func (h hasher) hash(v any) string {
 }
 
 // mask gives v with hashes in the place of secrets: what the row names and is no placeholder, encrypted
-// values, and members whose name ends in "-encrypted". v itself is not changed.
+// values, members whose name ends in "-encrypted", and texts called as secrets are. v itself is not changed.
 func (h hasher) mask(p place, v any) any {
 	if p.has(secret) {
 		return h.hide(v)
@@ -59,7 +60,7 @@ func (h hasher) mask(p place, v any) any {
 			switch {
 			case k == crypto && e != nil:
 				out[k] = h.hash(e)
-			case strings.HasSuffix(k, "-encrypted"):
+			case strings.HasSuffix(k, "-encrypted"), isSecretName(k) && isScalar(e):
 				out[k] = h.hide(e)
 			default:
 				out[k] = h.mask(p.at(k), e)
@@ -74,6 +75,22 @@ func (h hasher) mask(p place, v any) any {
 		return out
 	}
 	return v
+}
+
+// isSecretName is the net below the rows: what is called like this is hashed wherever it stands, even in kinds
+// whose row says nothing of it.
+func isSecretName(member string) bool {
+	return slices.Contains([]string{
+		"password", "passphrase", "clientsecret", "sharedsecret", "secretkey", "privatekey", "apikey", "bindpassword", "accesstoken", "refreshtoken",
+	}, strings.ToLower(member))
+}
+
+func isScalar(v any) bool {
+	switch v.(type) {
+	case string, json.Number:
+		return true
+	}
+	return false
 }
 
 // hide hashes every text and number of a secret value, which may be wrapped: {"inherited": false,

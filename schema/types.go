@@ -75,7 +75,7 @@ type Type struct {
 // A KeyedList names the member that tells the elements of a list of objects apart.
 type KeyedList struct {
 	Pattern string // of the list: "/mappings/*/properties"
-	By      string // the member's name: "target"
+	By      string // the member's name: "target"; or a pointer to it: "/config/name"
 }
 
 // Parent names the resource that one belongs to. The id is constant or the own id's first segment.

@@ -78,6 +78,7 @@ func (t total) wrapped(indent string, n int) string {
 const (
 	maxText     = 400
 	maxHTMLText = 5000
+	maxItems    = 80 // lines about one resource
 )
 
 // bounded gives the lines that are shown, and what is said of the others.

@@ -143,14 +143,21 @@ func (p *printer) items(c ChangeView) {
 			column = max(column, w)
 		}
 	}
+	shown := 0
 	for _, i := range items {
 		if p.folded(i) {
+			continue
+		}
+		if shown++; shown > maxItems && !p.o.All {
 			continue
 		}
 		if lone && len(i.Text) > 0 && i.Detail == "" { // the text says it all
 			i.Subject = ""
 		}
 		p.item(i, column)
+	}
+	if shown > maxItems && !p.o.All {
+		p.line("  ", p.o.Style.dim(fmt.Sprintf("… %s more differences; --all shows them, -o json has all", number(shown-maxItems))))
 	}
 	for _, i := range items {
 		if p.folded(i) {
@@ -182,6 +189,9 @@ func (p *printer) item(i diff.Item, column int) {
 	default:
 		head := "  " + i.Kind + " " + pad(subject, column+2)
 		text := wrap(head+clean(i.Detail), "      ", p.o.Width)
+		for strings.Contains(text, " \n") { // a long name stands in a line of its own
+			text = strings.ReplaceAll(text, " \n", "\n")
+		}
 		p.line("  ", mark, strings.TrimPrefix(text, "  "+i.Kind))
 	}
 	shown, rest := i.Text, ""
