@@ -68,6 +68,13 @@ type Other struct {
 	Value   any    // decoded JSON; nil when the file is text (a script, a template)
 }
 
+// A Copy is a place where a resource stands once more: frodo's journeys carry what they need along.
+type Copy struct {
+	Key     Key
+	File    *File
+	Pointer string // where in the file's document the copy stands
+}
+
 // A Set is the configuration of one tenant, wherever it was read.
 type Set struct {
 	// Origin says where the set was read, for messages: a path, "git:REV", "env:NAME".
@@ -80,6 +87,8 @@ type Set struct {
 	Unmanaged []Unmanaged
 	// Others are the unmanaged files' contents, for the checks that look at everything.
 	Others []Other
+	// Copies are the places of agreeing copies, beside the one that each resource's Source names.
+	Copies []Copy
 	// Partial names what could not be read from a tenant (403, 404), so that a comparison does not
 	// take "not readable" for "absent".
 	Partial []string

@@ -181,6 +181,10 @@ func (f *frodoFile) idm(s frodoSection, id string, body map[string]any, pointer 
 	set, diags := schema.FromDocuments("", []schema.Document{{Path: idmConfig + id, Body: body, Source: src}})
 	f.l.diags = append(f.l.diags, diags...)
 	for _, r := range set.All() {
+		if t, _ := schema.TypeOf(r.Type); r.Source.Parts()[0].File != f.File {
+			// The element stands in a file of its own; here stands that file's name.
+			r.Source.AddPart(schema.Part{File: f.File, Root: fmt.Sprintf("%s%s/%d", pointer, t.API.Member, r.Place-1)})
+		}
 		f.l.copy(r)
 	}
 	if set.Len() == 0 {
@@ -432,6 +436,8 @@ func (l *loader) copy(r *schema.Resource) {
 	if old == nil {
 		return
 	}
+	main := r.Source.Parts()[0]
+	l.set.Copies = append(l.set.Copies, schema.Copy{Key: r.Key, File: main.File, Pointer: main.Root})
 	// What a journey carries along of a SAML entity is without its metadata.
 	if t, _ := schema.TypeOf(r.Type); t.API.Metadata && r.Body[metadataPart] == nil && old.Body[metadataPart] != nil {
 		r.Body = schema.CloneObject(r.Body)

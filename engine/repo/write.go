@@ -115,8 +115,9 @@ type writer struct {
 
 // An output is one file to be written.
 type output struct {
-	data []byte
-	keys []schema.Key
+	data    []byte
+	keys    []schema.Key
+	changed bool // whatever became of its resources
 }
 
 // gather puts together what the files will hold: the set, and what is there beside it and stays.
@@ -227,7 +228,7 @@ func (w *writer) decide(dir string) (WriteResult, map[string][]byte, error) {
 		}
 		o := w.out[name]
 		wanted := slices.ContainsFunc(o.keys, func(k schema.Key) bool { return w.want[k] })
-		changed := slices.ContainsFunc(o.keys, func(k schema.Key) bool { return w.want[k] && !w.same[k] }) || w.shrinks(name)
+		changed := slices.ContainsFunc(o.keys, func(k schema.Key) bool { return w.want[k] && !w.same[k] }) || w.shrinks(name) || o.changed
 		has, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
 		switch {
 		case err == nil && (bytes.Equal(has, o.data) || !changed):

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lockstep-gitops/lockstep/engine/repo"
 	"github.com/lockstep-gitops/lockstep/fixtures"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -306,12 +308,14 @@ func TestWriteStaysInside(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "x")
+	oneType := filepath.Join(t.TempDir(), "x.variable.json")
+	write(t, oneType, `{"variable":{"esv-a":{"_id":"esv-a","value":"1"}}}`)
 	orphan := schema.NewSet("test")
 	orphan.Add(&schema.Resource{Key: schema.Key{Type: "service-child", Realm: "alpha", ID: "email/smtpTransports/x"}, Body: map[string]any{"_id": "x"}})
 	for name, f := range map[string]func() error{
-		"over a file":    func() error { _, err := repo.Write(file, orphan, repo.Flat, repo.WriteOptions{}); return err },
-		"rest":           func() error { _, err := repo.Write(t.TempDir(), orphan, repo.REST, repo.WriteOptions{}); return err },
-		"without parent": func() error { _, err := repo.Write(t.TempDir(), orphan, repo.Frodo, repo.WriteOptions{}); return err },
+		"over a file": func() error { _, err := repo.Write(file, orphan, repo.Flat, repo.WriteOptions{}); return err },
+		"rest":        func() error { _, err := repo.Write(t.TempDir(), orphan, repo.REST, repo.WriteOptions{}); return err },
+		"one type":    func() error { _, err := repo.Write(oneType, orphan, repo.Frodo, repo.WriteOptions{}); return err },
 	} {
 		if f() == nil {
 			t.Errorf("%s: no error", name)
@@ -323,6 +327,13 @@ func TestWriteRefuses(t *testing.T) {
 func TestWriteSingleExportKeepsTheRest(t *testing.T) {
 	dir := checkout(t, "frodo")
 	name := filepath.Join(dir, "export.json")
+	v, err := schema.ParseJSON([]byte(listFiles(t, dir)["export.json"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := v.(map[string]any)
+	before["realm"].(map[string]any)["root"] = map[string]any{"policy": map[string]any{"p": map[string]any{"_id": "p"}}, "script": map[string]any{}}
+	write(t, name, string(schema.EncodeJSON(before))+"\n")
 	set := edit(t, loadFixture(t, "frodo"), modeScript, func(b map[string]any) { b["script"] = "new" })
 	res := mustWrite(t, name, set, repo.Frodo, repo.WriteOptions{})
 	if !slices.Equal(res.Written, []string{"export.json"}) || len(res.Stale)+len(res.Removed) > 0 {
@@ -333,8 +344,29 @@ func TestWriteSingleExportKeepsTheRest(t *testing.T) {
 		t.Fatal(diags, err)
 	}
 	sameSets(t, "export", got, set)
-	if len(got.Unmanaged) != 1 || got.Unmanaged[0].Files[0] != "export.json#/global/idm/ui~1dashboard" {
+	if len(got.Unmanaged) != 1 || got.Unmanaged[0].Files[0] != "export.json#/realm/root/policy/p" {
 		t.Errorf("unmanaged: %v", got.Unmanaged)
+	}
+	// All that changed is the script, in the form that it had there: a list of lines; and the copies that
+	// journeys carry along.
+	alpha := before["realm"].(map[string]any)["root-alpha"].(map[string]any)
+	scripts, copies := alpha["script"].(map[string]any), 0
+	script := scripts[modeScript.ID].(map[string]any)
+	if _, isList := script["script"].([]any); !isList {
+		t.Fatal("the fixture has the script in another form")
+	}
+	script["script"] = []any{"new"}
+	for _, tree := range alpha["trees"].(map[string]any) {
+		if carried, _ := tree.(map[string]any)["scripts"].(map[string]any); carried[modeScript.ID] != nil {
+			carried[modeScript.ID] = script
+			copies++
+		}
+	}
+	if copies == 0 {
+		t.Fatal("no journey of the fixture carries the script along")
+	}
+	if after := listFiles(t, dir)["export.json"]; after != string(schema.EncodeJSON(before))+"\n" {
+		t.Errorf("more changed than the script:\n%s", cmp.Diff(string(schema.EncodeJSON(before))+"\n", after))
 	}
 	res = mustWrite(t, name, without(set, corsKey), repo.Frodo, repo.WriteOptions{Prune: true})
 	if got, _, err = repo.LoadPath(name, repo.Options{}); err != nil || len(res.Written) != 1 {

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"math"
 	"path"
 	"regexp"
@@ -43,40 +45,129 @@ func inDocument(t *schema.Type) bool {
 
 // frodoSeparate plans the tree of separate files.
 func (w *writer) frodoSeparate() error {
-	children := w.frodoChildren()
-	for _, r := range w.all {
-		t, ok := schema.TypeOf(r.Type)
-		if !ok || t.Frodo.Section == "" || t.Frodo.Children || inDocument(t) {
-			continue
-		}
-		w.frodoFile(t, r, children[r.Key])
+	docs := w.frodoDocs()
+	fresh, err := w.frodoPatch(docs)
+	if err != nil {
+		return err
 	}
-	for parent, list := range children {
-		if t, _ := schema.TypeOf(parent.Type); !w.has(parent) {
-			w.frodoFile(t, &schema.Resource{Key: parent, Body: map[string]any{}}, list)
+	for name := range docs {
+		w.used.take(name)
+	}
+	if fresh, err = w.frodoAttach(docs, fresh); err != nil {
+		return err
+	}
+	w.frodoPut(docs)
+	children, fresh := splitChildren(fresh)
+	for _, r := range fresh {
+		if t, _ := schema.TypeOf(r.Type); !inDocument(t) {
+			w.frodoFile(t, r, children[r.Key])
+			delete(children, r.Key)
 		}
 	}
-	return w.frodoDocuments(func(t *schema.Type, doc map[string]any, elements []*schema.Resource) {
+	for _, parent := range sortedParents(children) {
+		t, _ := schema.TypeOf(parent.Type)
+		w.frodoFile(t, &schema.Resource{Key: parent, Body: map[string]any{}}, children[parent])
+	}
+	w.frodoDocuments(fresh, func(t *schema.Type, doc map[string]any, elements []*schema.Resource) {
 		dir := path.Join(scopeGlobal, t.Frodo.Section)
 		if isIDMSection(t.Frodo.Section) {
 			dir = path.Join(dir, schema.Str(doc, "/_id"))
 		}
 		var refs []any
-		var keys []schema.Key
 		for _, r := range elements {
-			name := w.frodoKept(r)
-			if name == "" || path.Dir(name) != dir {
-				name = w.used.take(path.Join(dir, safeName(slug(r.Name()))+"."+t.Frodo.Elements+".json"))
-			} else {
-				w.used.take(name)
-			}
+			name := w.used.take(elementName(dir, t, r))
 			w.put(name, schema.EncodeJSON(r.Body), r.Key)
-			refs, keys = append(refs, "file://"+path.Base(name)), append(keys, r.Key)
+			refs = append(refs, "file://"+path.Base(name))
 		}
 		makeAt(doc, t.API.Member, refs)
 		id := schema.Str(doc, "/_id")
-		w.put(path.Join(dir, id+".idm.json"), schema.EncodeJSON(map[string]any{"idm": map[string]any{id: doc}}), keys...)
+		w.put(w.used.take(path.Join(dir, id+".idm.json")), schema.EncodeJSON(map[string]any{"idm": map[string]any{id: doc}}), keysOf(elements)...)
 	})
+	return nil
+}
+
+// elementName is the file of one element of a whole document.
+func elementName(dir string, t *schema.Type, r *schema.Resource) string {
+	return path.Join(dir, safeName(slug(r.Name()))+"."+t.Frodo.Elements+".json")
+}
+
+// frodoAttach puts new resources into the lists in which others of theirs stand already: the entries of
+// a service, the elements of a whole document. It answers with the rest.
+func (w *writer) frodoAttach(docs map[string]*frodoDoc, fresh []*schema.Resource) (rest []*schema.Resource, err error) {
+	for _, r := range fresh {
+		t, _ := schema.TypeOf(r.Type)
+		d, list, err := w.listOf(docs, t, r)
+		if err != nil {
+			return nil, err
+		}
+		if d == nil {
+			rest = append(rest, r)
+			continue
+		}
+		var value any = schema.CloneObject(r.Body)
+		elements, _ := d.at(list).([]any)
+		if len(elements) > 0 && t.Frodo.Elements != "" {
+			if first, ok := elements[0].(string); ok && strings.HasPrefix(first, "file://") {
+				name := w.used.take(elementName(path.Dir(d.file.Name), t, r))
+				w.put(name, schema.EncodeJSON(r.Body), r.Key)
+				value = "file://" + path.Base(name)
+			}
+		}
+		d.set(list, append(elements, value))
+		d.keys = append(d.keys, r.Key)
+	}
+	return rest, nil
+}
+
+// listOf finds the list that a new resource belongs into, in a file that is there; nil when there is none.
+func (w *writer) listOf(docs map[string]*frodoDoc, t *schema.Type, r *schema.Resource) (*frodoDoc, string, error) {
+	if !t.Frodo.Children && !inDocument(t) {
+		return nil, "", nil
+	}
+	parent, isChild := t.ParentKey(r.Key)
+	if old, ok := w.old.Get(parent); t.Frodo.Children && isChild && ok && old.Source != nil {
+		main := old.Source.Parts()[0]
+		if d := docs[main.File.Name]; d != nil {
+			_, err := d.open()
+			return d, main.Root + "/" + t.Frodo.ListName(), err
+		}
+	}
+	for _, other := range w.old.OfType(r.Type) {
+		if other.Source == nil || other.Realm != r.Realm {
+			continue
+		}
+		if p, _ := t.ParentKey(other.Key); t.Frodo.Children && p != parent {
+			continue
+		}
+		for _, p := range other.Source.Parts() {
+			i := strings.LastIndexByte(p.Root, '/')
+			if d := docs[p.File.Name]; d != nil && p.Prefix == "" && i > 0 {
+				_, err := d.open()
+				if _, isList := d.at(p.Root[:i]).([]any); isList || err != nil {
+					return d, p.Root[:i], err
+				}
+			}
+		}
+	}
+	return nil, "", nil
+}
+
+// splitChildren takes out what stands inside other resources' objects, by its parent.
+func splitChildren(fresh []*schema.Resource) (children map[schema.Key][]*schema.Resource, rest []*schema.Resource) {
+	children = map[schema.Key][]*schema.Resource{}
+	for _, r := range fresh {
+		t, _ := schema.TypeOf(r.Type)
+		if parent, ok := t.ParentKey(r.Key); t.Frodo.Children && ok {
+			children[parent] = append(children[parent], r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return children, rest
+}
+
+func sortedParents(children map[schema.Key][]*schema.Resource) []schema.Key {
+	return slices.SortedFunc(maps.Keys(children), schema.Key.Compare)
 }
 
 // frodoFile plans the separate file of one resource.
@@ -92,13 +183,8 @@ func (w *writer) frodoFile(t *schema.Type, r *schema.Resource, children []*schem
 	case t.Frodo.Single:
 		segs = []string{safeName("root-" + r.Realm)}
 	}
-	name := w.frodoKept(r)
-	if name == "" {
-		dir := path.Join(frodoDir(scope), t.Frodo.FolderName())
-		name = w.used.take(path.Join(dir, strings.Join(segs, "/")+"."+t.Frodo.FileSuffix()+".json"))
-	} else {
-		w.used.take(name)
-	}
+	dir := path.Join(frodoDir(scope), t.Frodo.FolderName())
+	name := w.used.take(path.Join(dir, strings.Join(segs, "/")+"."+t.Frodo.FileSuffix()+".json"))
 	object := w.frodoObject(t, r, children, func(_, text string) any {
 		if unwrapsTo(text) {
 			return lines(text)
@@ -141,15 +227,15 @@ func placeObject(doc map[string]any, t *schema.Type, section []string, key strin
 	makeAt(doc, schema.Pointer(at...), object)
 }
 
-// frodoDocuments hands out the whole documents that hold several resources, with these in the order
-// that they have there; new ones come last.
-func (w *writer) frodoDocuments(each func(t *schema.Type, doc map[string]any, elements []*schema.Resource)) error {
+// frodoDocuments hands out the whole documents that hold several of these resources, with them in the
+// order that they have there.
+func (w *writer) frodoDocuments(resources []*schema.Resource, each func(t *schema.Type, doc map[string]any, elements []*schema.Resource)) {
 	for _, t := range schema.Types() {
 		if !inDocument(t) {
 			continue
 		}
 		var elements []*schema.Resource
-		for _, r := range w.all {
+		for _, r := range resources {
 			if r.Type == t.Name {
 				elements = append(elements, r)
 			}
@@ -157,22 +243,11 @@ func (w *writer) frodoDocuments(each func(t *schema.Type, doc map[string]any, el
 		if len(elements) == 0 {
 			continue
 		}
-		slices.SortStableFunc(elements, func(a, b *schema.Resource) int { return cmp.Compare(w.place(a), w.place(b)) })
+		slices.SortStableFunc(elements, func(a, b *schema.Resource) int {
+			return cmp.Compare(cmp.Or(a.Place, math.MaxInt), cmp.Or(b.Place, math.MaxInt))
+		})
 		each(t, map[string]any{"_id": strings.TrimPrefix(t.API.Path, idmConfig)}, elements)
 	}
-	return nil
-}
-
-// place is the resource's place in the list that it stands in; a new one's is behind all.
-func (w *writer) place(r *schema.Resource) int {
-	if old, ok := w.old.Get(r.Key); ok && old.Place > 0 {
-		return old.Place
-	}
-	return cmp.Or(r.Place, math.MaxInt)
-}
-
-func (w *writer) has(k schema.Key) bool {
-	return slices.ContainsFunc(w.all, func(r *schema.Resource) bool { return r.Key == k })
 }
 
 func frodoDir(scope string) string {
@@ -180,39 +255,6 @@ func frodoDir(scope string) string {
 		return "realm/" + safeName("root-"+realm)
 	}
 	return scope
-}
-
-// frodoKept is the file that holds the resource alone already, if its name is still right.
-func (w *writer) frodoKept(r *schema.Resource) string {
-	old, ok := w.old.Get(r.Key)
-	if !ok || old.Source == nil || old.Name() != r.Name() {
-		return ""
-	}
-	main := old.Source.Parts()[0]
-	if len(schema.SplitPointer(main.Root)) > 3 || w.out[main.File.Name] != nil {
-		return ""
-	}
-	for _, other := range w.old.All() {
-		if other.Key != r.Key && other.Source != nil && other.Source.Parts()[0].File.Name == main.File.Name && !strings.HasPrefix(other.Source.Parts()[0].Root, main.Root+"/") {
-			return "" // it shares the file
-		}
-	}
-	return main.File.Name
-}
-
-// frodoChildren sorts what stands inside others by its parent.
-func (w *writer) frodoChildren() map[schema.Key][]*schema.Resource {
-	out := map[schema.Key][]*schema.Resource{}
-	for _, r := range w.all {
-		t, ok := schema.TypeOf(r.Type)
-		if !ok || !t.Frodo.Children {
-			continue
-		}
-		if parent, ok := t.ParentKey(r.Key); ok {
-			out[parent] = append(out[parent], r)
-		}
-	}
-	return out
 }
 
 func keysOf(rs []*schema.Resource) []schema.Key {
@@ -228,9 +270,7 @@ func keysOf(rs []*schema.Resource) []schema.Key {
 func (w *writer) frodoObject(t *schema.Type, r *schema.Resource, children []*schema.Resource, text func(pointer, text string) any) map[string]any {
 	body := schema.CloneObject(r.Body)
 	if t.Journey {
-		out := frodoJourney(body)
-		w.keepExtras(r, out)
-		return out
+		return frodoJourney(body)
 	}
 	for _, p := range t.API.Coded {
 		if s, ok := schema.Lookup(body, p); ok {
@@ -293,20 +333,6 @@ func frodoJourney(body map[string]any) map[string]any {
 	return out
 }
 
-// keepExtras keeps what a journey's file carries along of kinds that are not managed.
-func (w *writer) keepExtras(r *schema.Resource, out map[string]any) {
-	old, ok := w.old.Get(r.Key)
-	if !ok || old.Source == nil {
-		return
-	}
-	main := old.Source.Parts()[0]
-	for _, o := range w.old.Others {
-		if rest, ok := strings.CutPrefix(o.Pointer, strings.TrimSuffix(main.Root, "/tree")+"/"); ok && o.File == main.File && strings.Contains(rest, "/") {
-			makeAt(out, "/"+rest, o.Value)
-		}
-	}
-}
-
 // unwrapsTo says whether a text would be read as another one: as base64, or as a JSON literal.
 func unwrapsTo(text string) bool { return unwrap(text) != text || strings.HasPrefix(text, "file://") }
 
@@ -339,9 +365,38 @@ var (
 
 // frodoSingle plans one file with everything. What is in the file already and not managed stays.
 func (w *writer) frodoSingle() error {
-	children := w.frodoChildren()
-	doc := w.frodoDocument()
-	var keys []schema.Key
+	docs := w.frodoDocs()
+	fresh, err := w.frodoPatch(docs)
+	if err != nil {
+		return err
+	}
+	if fresh, err = w.frodoAttach(docs, fresh); err != nil {
+		return err
+	}
+	if d := docs[w.single]; d != nil && len(fresh) > 0 {
+		v, err := d.open()
+		if err != nil {
+			return err
+		}
+		doc, ok := v.(map[string]any)
+		if !ok || !isFullExport(doc) {
+			return fmt.Errorf("write configuration: %s is an export of one type or object, which has no place for %s (%s beside it): name another file, or a folder", w.single, fresh[0].Label(), count(len(fresh)-1, "resource"))
+		}
+		w.frodoWhole(doc, fresh)
+		d.keys = append(d.keys, keysOf(fresh)...)
+	}
+	w.frodoPut(docs)
+	if docs[w.single] == nil {
+		doc := map[string]any{"global": map[string]any{}, "realm": map[string]any{}}
+		w.frodoWhole(doc, fresh)
+		w.put(w.single, schema.EncodeJSON(doc), keysOf(fresh)...)
+	}
+	return nil
+}
+
+// frodoWhole puts resources into a full export.
+func (w *writer) frodoWhole(doc map[string]any, resources []*schema.Resource) {
+	children, rest := splitChildren(resources)
 	add := func(t *schema.Type, r *schema.Resource, children []*schema.Resource) {
 		scope, section, key := frodoHome(t, r)
 		object := w.frodoObject(t, r, children, func(_, text string) any {
@@ -361,22 +416,17 @@ func (w *writer) frodoSingle() error {
 		}
 		placeObject(at, t, section, key, object)
 	}
-	for _, r := range w.all {
-		t, ok := schema.TypeOf(r.Type)
-		if !ok || t.Frodo.Section == "" {
-			continue
-		}
-		keys = append(keys, r.Key)
-		if !t.Frodo.Children && !inDocument(t) {
+	for _, r := range rest {
+		if t, _ := schema.TypeOf(r.Type); !inDocument(t) {
 			add(t, r, children[r.Key])
+			delete(children, r.Key)
 		}
 	}
-	for parent, list := range children {
-		if t, _ := schema.TypeOf(parent.Type); !w.has(parent) {
-			add(t, &schema.Resource{Key: parent, Body: map[string]any{}}, list)
-		}
+	for _, parent := range sortedParents(children) {
+		t, _ := schema.TypeOf(parent.Type)
+		add(t, &schema.Resource{Key: parent, Body: map[string]any{}}, children[parent])
 	}
-	err := w.frodoDocuments(func(t *schema.Type, document map[string]any, elements []*schema.Resource) {
+	w.frodoDocuments(rest, func(t *schema.Type, document map[string]any, elements []*schema.Resource) {
 		list := make([]any, len(elements))
 		for i, r := range elements {
 			list[i] = schema.CloneObject(r.Body)
@@ -388,24 +438,6 @@ func (w *writer) frodoSingle() error {
 		}
 		makeAt(doc, schema.Pointer(at...), document)
 	})
-	w.put(w.single, schema.EncodeJSON(doc), keys...)
-	return err
-}
-
-// frodoDocument is the file as it is, less what is managed.
-func (w *writer) frodoDocument() map[string]any {
-	doc := map[string]any{}
-	for _, o := range w.old.Others {
-		if o.File.Name == w.single && o.Pointer != "" {
-			makeAt(doc, o.Pointer, o.Value)
-		}
-	}
-	for _, section := range []string{"global", "realm"} {
-		if doc[section] == nil {
-			doc[section] = map[string]any{}
-		}
-	}
-	return doc
 }
 
 // makeAt sets the value at a pointer, making objects on the way.
