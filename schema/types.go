@@ -193,6 +193,8 @@ type Include struct {
 	// Sibling names the side file in a member "file" beside the text's own, which goes: {"type":
 	// "text/javascript", "file": "x.js"}. Only JavaScript moves so; a file that is not there is the product's.
 	Sibling bool
+	// Product are names of files that the product has itself, where they are no paths such as "ui/x.js".
+	Product []string
 }
 
 // Frodo is where frodo's exports keep a type.

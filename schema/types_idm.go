@@ -181,7 +181,7 @@ var idmTypes = []Type{
 			file, source := Str(r.Body, "/file"), Str(r.Body, "/source")
 			return file != "" && source == "" || strings.HasPrefix(Str(r.Body, "/context"), "util") || r.ID == "linkedView"
 		},
-		FrConfig: FrConfig{Path: "endpoints/{id}/{id}.json", Include: []Include{{Pattern: "/source", Name: "{id}.js", Sibling: true}}},
+		FrConfig: FrConfig{Path: "endpoints/{id}/{id}.json", Include: []Include{{Pattern: "/source", Name: "{id}.js", Sibling: true, Product: []string{"mappingDetails.js", "linkedView.js", "oauthProxy.js"}}}},
 		Frodo:    Frodo{Section: "idm"},
 	},
 	{

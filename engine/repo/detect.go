@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -139,7 +140,7 @@ func isFrodoDir(fsys fs.FS, dir string, entries []fs.DirEntry, isDir func(string
 	if isDir("realm") {
 		return true
 	}
-	if isDir("global") && firstJSON(fsys, path.Join(dir, "global"), func(v any) bool { return sniff(v) == Frodo }) {
+	if isDir("global") && anyJSON(fsys, path.Join(dir, "global"), func(v any) bool { return sniff(v) == Frodo }) {
 		return true
 	}
 	for _, e := range entries {
@@ -192,6 +193,22 @@ func firstJSON(fsys fs.FS, dir string, want func(any) bool) bool {
 	})
 	return err == nil && found
 }
+
+// anyJSON says whether one of the JSON files below dir is as wanted.
+func anyJSON(fsys fs.FS, dir string, want func(any) bool) bool {
+	return firstJSON(fsys, dir, want) || fs.WalkDir(fsys, dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(name, ".json") {
+			return nil //nolint:nilerr // what can't be read is no sign of anything
+		}
+		if v, err := peek(fsys, name); err == nil && want(v) {
+			return errFound
+		}
+		return nil
+	}) != nil
+}
+
+// errFound ends a walk.
+var errFound = errors.New("found")
 
 func peek(fsys fs.FS, name string) (any, error) {
 	data, err := readFile(fsys, name, maxFile)

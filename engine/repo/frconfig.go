@@ -311,8 +311,8 @@ func (l *loader) includes(t *schema.Type, r *schema.Resource, m frMatch) bool {
 }
 
 // siblings puts the texts of side files that stand beside their objects' other members into the body:
-// {"type": "text/javascript", "file": "x.js"}. A file that the row would not call so, and that is not
-// there, is one of the product's own. It answers false when one of ours is not there.
+// {"type": "text/javascript", "file": "x.js"}. A path that leads nowhere is that of one of the product's
+// own files, unless the row would call the file so. It answers false when one of ours is not there.
 func (l *loader) siblings(t *schema.Type, r *schema.Resource, m frMatch, inc schema.Include, base string) bool {
 	ok := true
 	parent, member := path.Split(inc.Pattern)
@@ -323,7 +323,7 @@ func (l *loader) siblings(t *schema.Type, r *schema.Resource, m frMatch, inc sch
 			continue
 		}
 		at := x.Pointer + "/" + member
-		if l.files[path.Join(base, name)] == nil && name != frTextName(t, r, inc, at) {
+		if l.files[path.Join(base, name)] == nil && (slices.Contains(inc.Product, name) || !isOurs(name) && name != frTextName(t, r, inc, at)) {
 			continue
 		}
 		f := l.side(r, base, name, r.Source.At(x.Pointer+"/file"))
@@ -336,6 +336,12 @@ func (l *loader) siblings(t *schema.Type, r *schema.Resource, m frMatch, inc sch
 		r.Source.AddPart(schema.Part{Prefix: at, File: f.File, Kind: schema.TextPart})
 	}
 	return ok
+}
+
+// isOurs says whether a file's name can only mean one beside the JSON: the product's own scripts are
+// named by paths below its folder, such as "ui/correlateTreeToQueryFilter.js".
+func isOurs(name string) bool {
+	return !strings.Contains(name, "/") || path.IsAbs(name) || !fsValid(path.Clean(name)) || strings.HasPrefix(name, "./")
 }
 
 // inlineText decodes a text that stands in the JSON itself, where the tenant keeps it in base64.

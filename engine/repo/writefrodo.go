@@ -76,12 +76,12 @@ func (w *writer) frodoSeparate() error {
 		var refs []any
 		for _, r := range elements {
 			name := w.used.take(elementName(dir, t, r))
-			w.put(name, schema.EncodeJSON(r.Body), r.Key)
+			w.put(name, frodoJSON(r.Body), r.Key)
 			refs = append(refs, "file://"+path.Base(name))
 		}
 		makeAt(doc, t.API.Member, refs)
 		id := schema.Str(doc, "/_id")
-		w.put(w.used.take(path.Join(dir, id+".idm.json")), schema.EncodeJSON(map[string]any{"idm": map[string]any{id: doc}}), keysOf(elements)...)
+		w.put(w.used.take(path.Join(dir, id+".idm.json")), frodoJSON(map[string]any{"idm": map[string]any{id: doc}}), keysOf(elements)...)
 	})
 	return nil
 }
@@ -109,7 +109,7 @@ func (w *writer) frodoAttach(docs map[string]*frodoDoc, fresh []*schema.Resource
 		if len(elements) > 0 && t.Frodo.Elements != "" {
 			if first, ok := elements[0].(string); ok && strings.HasPrefix(first, "file://") {
 				name := w.used.take(elementName(path.Dir(d.file.Name), t, r))
-				w.put(name, schema.EncodeJSON(r.Body), r.Key)
+				w.put(name, frodoJSON(r.Body), r.Key)
 				value = "file://" + path.Base(name)
 			}
 		}
@@ -200,7 +200,7 @@ func (w *writer) frodoFile(t *schema.Type, r *schema.Resource, children []*schem
 		}
 	}
 	placeObject(doc, t, section, key, object)
-	w.put(name, schema.EncodeJSON(doc), append(keysOf(children), r.Key)...)
+	w.put(name, frodoJSON(doc), append(keysOf(children), r.Key)...)
 }
 
 // samlParts are the sections within SAML's, which frodo writes also when they are empty.
@@ -325,13 +325,16 @@ func frodoJourney(body map[string]any) map[string]any {
 	}
 	delete(body, "nodeConfigs")
 	out := map[string]any{"tree": body, "nodes": nodes, "innerNodes": inner, "themes": []any{}}
-	for name := range frodoExtras() {
-		if out[name] == nil {
+	for name, section := range frodoExtras() {
+		if out[name] == nil && section != "variable" { // frodo has no variables in journeys, people had
 			out[name] = map[string]any{}
 		}
 	}
 	return out
 }
+
+// frodoJSON is a file as frodo writes it: with a newline at its end.
+func frodoJSON(v any) []byte { return append(schema.EncodeJSON(v), '\n') }
 
 // unwrapsTo says whether a text would be read as another one: as base64, or as a JSON literal.
 func unwrapsTo(text string) bool { return unwrap(text) != text || strings.HasPrefix(text, "file://") }
@@ -389,7 +392,7 @@ func (w *writer) frodoSingle() error {
 	if docs[w.single] == nil {
 		doc := map[string]any{"global": map[string]any{}, "realm": map[string]any{}}
 		w.frodoWhole(doc, fresh)
-		w.put(w.single, schema.EncodeJSON(doc), keysOf(fresh)...)
+		w.put(w.single, frodoJSON(doc), keysOf(fresh)...)
 	}
 	return nil
 }
