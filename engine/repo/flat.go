@@ -8,7 +8,7 @@ import (
 )
 
 // The flat layout: DIR/{realm|global}/{type}/{id}.json, each {"type", "realm", "id", "body"}; or one
-// file with a list of these under "resources".
+// file with a list of these under "resources". A snapshot says what it is of: see about.
 
 func isFlatResource(m map[string]any) bool {
 	_, typ := m["type"].(string)
@@ -35,6 +35,14 @@ func (l *loader) flat() {
 			continue
 		}
 		list, ok := m["resources"].([]any)
+		if !ok && l.below(name) == aboutFile && isAbout(m) {
+			f.used = true
+			l.readAbout(m)
+			continue
+		}
+		if ok {
+			l.readAbout(m)
+		}
 		if !ok {
 			l.flatResource(f, m, "")
 			continue

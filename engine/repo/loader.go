@@ -45,6 +45,8 @@ type loader struct {
 	files  map[string]*file
 	set    *schema.Set
 	diags  schema.Diagnostics
+	// What a snapshot was asked for; nil means everything.
+	types, realms []string
 }
 
 func newLoader(fsys fs.FS, o Options) *loader {

@@ -194,7 +194,8 @@ func (l *loader) loadFile(name string, info fs.FileInfo) error {
 // finish applies the options to what was read.
 func (l *loader) finish() *schema.Set {
 	set := l.set
-	set.Origin, set.Layout, set.Types, set.Realms = l.o.Origin, string(l.layout), l.o.Types, l.o.Realms
+	set.Origin, set.Layout = l.o.Origin, string(l.layout)
+	set.Types, set.Realms = covered(l.o.Types, l.types, schema.TypeNames()), covered(l.o.Realms, l.realms, nil)
 	gone := map[schema.Key]bool{}
 	set = set.Filter(func(r *schema.Resource) bool {
 		keep := !l.ignores(r) && (len(l.o.Types) == 0 || slices.Contains(l.o.Types, r.Type)) &&

@@ -2,17 +2,14 @@ package repo
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -21,6 +18,14 @@ import (
 type WriteOptions struct {
 	Prune  bool // remove the files of resources that the set does not have
 	DryRun bool // say what would be done, and do nothing
+	// Ignore are resources that are none of Write's business, whatever the set has.
+	Ignore []schema.Glob
+	// ValuesApart: where the layout has a form for it (fr-config-manager's ${NAME}), a value that differs in
+	// every environment is not written for a resource that is not there yet. What is lost that way is found
+	// on the tenant, so this is for writing what a tenant has, and for nothing else.
+	ValuesApart bool
+	// About, if set, is written beside flat files: they are then a snapshot.
+	About *SnapshotMeta
 	// Existing is what is there, as LoadPath(dir) reads it; nil means that Write reads it.
 	Existing *schema.Set
 }
@@ -31,6 +36,8 @@ type WriteResult struct {
 	Unchanged []string // already right: not touched
 	Removed   []string // of resources that are gone (with Prune), or that a rename left behind
 	Stale     []string // of resources that the set does not have, kept
+	// Gone are the resources that are there and not in the set: with Prune they are removed.
+	Gone []*schema.Resource
 }
 
 // Write writes a set into dir in a layout; for Frodo, dir may also be a .json file. A resource that
@@ -38,28 +45,51 @@ type WriteResult struct {
 // managed. Values that the repository keeps as ${NAME} stay so. A resource of a type or realm that
 // the set was not asked for is none of Write's business.
 func Write(dir string, s *schema.Set, l Layout, o WriteOptions) (WriteResult, error) {
+	p, err := Prepare(dir, s, l, o)
+	if err != nil || o.DryRun {
+		return p.Result, err
+	}
+	return p.Result, p.CarryOut(context.Background())
+}
+
+// A Pending is a Write that was thought through and not carried out.
+type Pending struct {
+	Result WriteResult // as it will be
+	dir    string
+	todo   map[string][]byte
+}
+
+// CarryOut does what was prepared: all of it, or nothing. Interrupted before the last moment, it leaves
+// everything as it was and gives ctx's error.
+func (p *Pending) CarryOut(ctx context.Context) error {
+	return carryOut(ctx, p.dir, p.Result.Removed, p.todo)
+}
+
+// Prepare finds out what Write would do, and does nothing.
+func Prepare(dir string, s *schema.Set, l Layout, o WriteOptions) (*Pending, error) {
+	none := &Pending{dir: dir}
 	single := ""
 	if l == Frodo && strings.HasSuffix(dir, ".json") {
 		dir, single = filepath.Split(dir)
 		dir = firstOf(dir, ".")
 	}
-	w := &writer{layout: l, single: single, prune: o.Prune, old: o.Existing, used: names{}}
+	w := &writer{layout: l, single: single, o: o, old: o.Existing, used: names{}}
 	if w.old == nil {
 		old, err := existing(dir, l, single)
 		if err != nil {
-			return WriteResult{}, err
+			return none, err
 		}
 		w.old = old
 	}
 	w.gather(s)
 	if err := w.render(); err != nil {
-		return WriteResult{}, err
+		return none, err
 	}
 	res, todo, err := w.decide(dir)
-	if err != nil || o.DryRun {
-		return res, err
+	if err == nil {
+		err = w.describe(dir, s, &res, todo)
 	}
-	return res, carryOut(dir, res.Removed, todo)
+	return &Pending{Result: res, dir: dir, todo: todo}, err
 }
 
 // existing reads what is in dir already, as the tree of that layout and nothing else.
@@ -103,7 +133,7 @@ func existing(dir string, l Layout, single string) (*schema.Set, error) {
 type writer struct {
 	layout Layout
 	single string
-	prune  bool
+	o      WriteOptions
 	old    *schema.Set
 	all    []*schema.Resource // what the files will hold, sorted by key
 	want   map[schema.Key]bool
@@ -130,6 +160,8 @@ func (w *writer) gather(s *schema.Set) {
 			if w.same[r.Key] {
 				r = old
 			}
+		} else if w.o.ValuesApart && w.layout == FrConfig {
+			r = valueApart(r)
 		}
 		w.want[r.Key] = true
 		w.all = append(w.all, r)
@@ -138,9 +170,9 @@ func (w *writer) gather(s *schema.Set) {
 		if w.want[r.Key] {
 			continue
 		}
-		if covers(s, r) {
+		if covers(s, r) && !slices.ContainsFunc(w.o.Ignore, func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) }) {
 			w.gone = append(w.gone, r)
-			if w.prune {
+			if w.o.Prune {
 				continue
 			}
 		}
@@ -189,6 +221,22 @@ func keepPlaceholders(old, r *schema.Resource) *schema.Resource {
 		return r
 	}
 	return out
+}
+
+// valueApart gives an ESV as fr-config-manager pulls it: its value is ${NAME}, to be filled from the
+// environment when it is pushed, and what only the server writes is left out.
+func valueApart(r *schema.Resource) *schema.Resource {
+	t, ok := schema.TypeOf(r.Type)
+	if !ok || t.API.Value == "" || strings.Contains(schema.Str(r.Body, "/"+t.API.Value), "${") {
+		return r
+	}
+	c := *r
+	c.Body = schema.CloneObject(r.Body)
+	for _, p := range t.Volatile {
+		delete(c.Body, strings.TrimPrefix(p, "/"))
+	}
+	c.Body[t.API.Value] = "${" + strings.ToUpper(strings.ReplaceAll(r.ID, "-", "_")) + "}"
+	return &c
 }
 
 func (w *writer) render() error {
@@ -243,12 +291,13 @@ func (w *writer) decide(dir string) (WriteResult, map[string][]byte, error) {
 		}
 	}
 	res.Removed, res.Stale = w.leftovers()
+	res.Gone = w.gone
 	return res, todo, nil
 }
 
 // shrinks says whether a resource that goes away stands in a file that others share.
 func (w *writer) shrinks(name string) bool {
-	return w.prune && slices.ContainsFunc(w.gone, func(r *schema.Resource) bool {
+	return w.o.Prune && slices.ContainsFunc(w.gone, func(r *schema.Resource) bool {
 		return r.Source != nil && slices.Contains(r.Source.Files(), name)
 	})
 }
@@ -271,7 +320,7 @@ func (w *writer) leftovers() (remove, stale []string) {
 		}
 		for _, f := range r.Source.Files() {
 			switch {
-			case !w.prune:
+			case !w.o.Prune:
 				stale = append(stale, f)
 			case w.out[f] == nil:
 				remove = append(remove, f)
@@ -283,75 +332,4 @@ func (w *writer) leftovers() (remove, stale []string) {
 		*list = slices.Compact(*list)
 	}
 	return remove, stale
-}
-
-// writers is how many files are written at a time: each waits for the disk.
-const writers = 8
-
-// carryOut writes and removes files, inside dir only: os.Root follows no link out of it.
-func carryOut(dir string, remove []string, todo map[string][]byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	defer root.Close() //nolint:errcheck // each write was checked
-	list := schema.SortedKeys(todo)
-	errs := make([]error, len(list))
-	var wg sync.WaitGroup
-	for n := range writers {
-		wg.Go(func() {
-			for i := n; i < len(list); i += writers {
-				errs[i] = writeFile(root, list[i], todo[list[i]])
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	for _, name := range remove {
-		if err := root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what is gone: %w", err)
-		}
-		for up := path.Dir(name); up != "."; up = path.Dir(up) {
-			// A folder that still holds something stays; Remove says so, and that is no failure.
-			if root.Remove(filepath.FromSlash(up)) != nil {
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// writeFile replaces a file as a whole: whoever reads it sees the old or the new one.
-func writeFile(root *os.Root, name string, data []byte) (err error) {
-	name = filepath.FromSlash(name)
-	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	var id [8]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return err
-	}
-	temp := filepath.Join(filepath.Dir(name), ".lockstep-"+hex.EncodeToString(id[:])+".tmp")
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, root.Remove(temp))
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return root.Rename(temp, name)
 }

@@ -31,7 +31,11 @@ func (w *writer) flat() error {
 			if kept {
 				name = old.Source.Parts()[0].File.Name
 			}
-			w.put(w.used.take(name), schema.EncodeJSON(flatResource(r)), r.Key)
+			m := flatResource(r)
+			if w.o.About != nil && w.o.About.Digest != nil {
+				m["digest"] = w.o.About.Digest(r)
+			}
+			w.put(w.used.take(name), schema.EncodeJSON(m), r.Key)
 		}
 	}
 	return nil
@@ -64,15 +68,6 @@ func WriteSnapshot(w io.Writer, s *schema.Set, meta SnapshotMeta, gz bool) (err 
 			err = fmt.Errorf("write snapshot: %w", err)
 		}
 	}()
-	about := map[string]any{"format": snapshotFormat}
-	for name, v := range map[string]string{"tenant": meta.Tenant, "tool": meta.Tool} {
-		if v != "" {
-			about[name] = v
-		}
-	}
-	if !meta.Time.IsZero() {
-		about["time"] = meta.Time.UTC().Format(time.RFC3339)
-	}
 	resources := make([]any, 0, s.Len())
 	for _, r := range s.All() {
 		m := flatResource(r)
@@ -81,7 +76,7 @@ func WriteSnapshot(w io.Writer, s *schema.Set, meta SnapshotMeta, gz bool) (err 
 		}
 		resources = append(resources, m)
 	}
-	data := append(schema.EncodeJSON(map[string]any{"lockstep": about, "resources": resources}), '\n')
+	data := append(schema.EncodeJSON(map[string]any{aboutMember: about(s, meta), "resources": resources}), '\n')
 	if !gz {
 		_, err = w.Write(data)
 		return err
