@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,6 +188,7 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	if a.parallel > 0 {
 		parallel = a.parallel
 	}
+	timeout := cmp.Or(a.timeout, e.Timeout, time.Minute)
 	rate, poll, retries := e.Rate, time.Duration(0), 0
 	if onLoopback(access.URL) {
 		// A sandbox is nobody's production: no reason to go easy on it, nor to wait for one that is gone.
@@ -197,7 +199,7 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	}
 	return tenant.New(tenant.Config{
 		Name: e.Name, URL: access.URL, ServiceAccount: access.ID, Key: access.Key.Reveal(), Token: string(access.Token.Reveal()),
-		Scope: scope, Optional: func() []string { return a.moreScopes() }, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: a.timeout, Transport: a.transport,
+		Scope: scope, Optional: func() []string { return a.moreScopes() }, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: timeout, Transport: a.transport,
 		UserAgent: "lockstep/" + toolVersion(),
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,6 +30,9 @@ First time here? Try all of it on a simulated tenant group: lockstep sandbox --h
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if colours := []string{"auto", "always", "never"}; !slices.Contains(colours, a.color) {
 				return usageError(cmd, fmt.Errorf("--color %s: it is auto, always or never", a.color))
+			}
+			if a.timeout < 0 {
+				return usageError(cmd, fmt.Errorf("--timeout %s: a time limit is above zero", a.timeout))
 			}
 			return nil
 		},
@@ -111,7 +113,7 @@ func globalFlags(a *app, f *pflag.FlagSet) {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	f.BoolVar(&a.all, "all", false, "show what is folded away otherwise: nodes that only moved, the rest of long texts")
 	f.IntVar(&a.parallel, "parallel", 0, "requests in flight at most (default: the environment's, else 8)")
-	f.DurationVar(&a.timeout, "timeout", time.Minute, "time limit of one request to a tenant")
+	f.DurationVar(&a.timeout, "timeout", 0, "time limit of one request to a tenant, its whole answer included (default: the environment's, else 1m)")
 	f.BoolVarP(&a.yes, "yes", "y", false, "answer yes to questions")
 }
 

@@ -65,6 +65,7 @@ environments:
     snapshot: snapshots/dev.json.gz
     parallel: 4
     rate: 2.5
+    timeout: 90s
   prod: {url: "https://openam-acme.id.forgerock.io", role: production, promoteFrom: staging, approvals: 1, token: "${PROD_TOKEN}"}
   staging: {url: "https://openam-acme-st.id.forgerock.io", role: staging, promoteFrom: dev, serviceAccount: {id: me, key: "${ST_KEY}"}}
 rules:
@@ -121,7 +122,7 @@ func TestParseWhole(t *testing.T) {
 		}
 	}
 	dev, _ := p.Env("dev")
-	if dev.Parallel != 4 || dev.Rate != 2.5 || dev.ESVFile != "esvs/dev.yaml" || dev.Snapshot != "snapshots/dev.json.gz" || dev.Role != "development" {
+	if dev.Parallel != 4 || dev.Rate != 2.5 || dev.Timeout != 90*time.Second || dev.ESVFile != "esvs/dev.yaml" || dev.Snapshot != "snapshots/dev.json.gz" || dev.Role != "development" {
 		t.Errorf("dev: %+v", dev)
 	}
 	if dev.Pos.Line != 9 {
@@ -150,8 +151,8 @@ func TestUnsetVariables(t *testing.T) {
 	}
 	for env, want := range map[string]string{
 		"dev":     "environment dev: lockstep.yaml:12:51: the environment variable DEV_SA_KEY is not set",
-		"prod":    "environment prod: lockstep.yaml:17:115: the environment variable PROD_TOKEN is set but empty",
-		"staging": "environment staging: lockstep.yaml:18:123: the environment variable ST_KEY is not set",
+		"prod":    "environment prod: lockstep.yaml:18:115: the environment variable PROD_TOKEN is set but empty",
+		"staging": "environment staging: lockstep.yaml:19:123: the environment variable ST_KEY is not set",
 	} {
 		e, err := p.Env(env)
 		if err != nil {
@@ -217,6 +218,9 @@ func TestParseFindings(t *testing.T) {
 		{"parallel", env + "parallel: 0", `4:15: environments.dev.parallel must be a whole number from 1 to 64`},
 		{"parallel text", env + "parallel: '4'", `4:15: environments.dev.parallel must be a whole number from 1 to 64`},
 		{"rate", env + "rate: .nan", `4:11: environments.dev.rate must be a number from 0.1 to 1000`},
+		{"timeout", env + "timeout: 90", `4:14: environments.dev.timeout must be a time from 1s to 1h0m0s | Write it with its unit: 90s, 2m`},
+		{"timeout of nothing", env + "timeout: 0s", `4:14: environments.dev.timeout must be a time from 1s to 1h0m0s | Write it with its unit: 90s, 2m`},
+		{"timeout as a list", env + "timeout: [90s]", `4:14: environments.dev.timeout must be a time from 1s to 1h0m0s | Write it with its unit: 90s, 2m`},
 		{"promoteFrom", env + "promoteFrom: deev", `4:18: promoteFrom names an environment that is not there: "deev" | Did you mean "dev"?`},
 		{"itself", env + "promoteFrom: dev", `4:18: promoteFrom leads in a circle: dev from dev | One environment, the development one, has no promoteFrom`},
 		{"circle", "environments:\n  a: {url: 'https://a.b', promoteFrom: b}\n  b: {url: 'https://a.b', promoteFrom: a}", `2:40: promoteFrom leads in a circle: a from b from a | One environment, the development one, has no promoteFrom`},

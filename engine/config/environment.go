@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -18,13 +19,14 @@ type Environment struct {
 	PromoteFrom    string // the environment below; "" for the lowest
 	Approvals      int
 	ServiceAccount ServiceAccount
-	Scope          string     // space-separated; "" means the usual ones
-	Token          Secret     // used as it is, in place of a service account
-	ESVFile        string     // declares the environment's ESVs; slash-separated, relative to the project's Root
-	Snapshot       string     // an exported snapshot in git; likewise
-	Parallel       int        // requests in flight at most
-	Rate           float64    // requests a second at most; 0 means the client's usual 20
-	Pos            schema.Pos // where it is declared
+	Scope          string        // space-separated; "" means the usual ones
+	Token          Secret        // used as it is, in place of a service account
+	ESVFile        string        // declares the environment's ESVs; slash-separated, relative to the project's Root
+	Snapshot       string        // an exported snapshot in git; likewise
+	Parallel       int           // requests in flight at most
+	Rate           float64       // requests a second at most; 0 means the client's usual 20
+	Timeout        time.Duration // of one request, its whole answer included; 0 means the client's usual one
+	Pos            schema.Pos    // where it is declared
 
 	root             string // of the project; for KeyFile
 	home             string

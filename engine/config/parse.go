@@ -181,6 +181,7 @@ func (r *reader) environment(root string, key, value *yaml.Node, promote map[str
 		"snapshot":       func(n *yaml.Node) { e.Snapshot = r.path(n, what("snapshot")) },
 		"parallel":       number("parallel", 1, 64, true, func(v float64) { e.Parallel = int(v) }),
 		"rate":           number("rate", 0.1, 1000, false, func(v float64) { e.Rate = v }),
+		"timeout":        func(n *yaml.Node) { e.Timeout = r.duration(n, what("timeout"), time.Second, time.Hour) },
 	})
 	r.soft = nil
 	if !hasURL && len(r.diags) == before {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -256,6 +257,16 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// duration reads a time with its unit, such as 90s or 2m.
+func (r *reader) duration(n *yaml.Node, what string, lo, hi time.Duration) time.Duration {
+	d, err := time.ParseDuration(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || d < lo || d > hi {
+		r.fail(n, fmt.Sprintf("%s must be a time from %s to %s", what, lo, hi), "Write it with its unit: 90s, 2m")
+		return 0
+	}
+	return d
 }
 
 // choice reads one of a few words.
