@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,8 +38,15 @@ func newExportCommand(a *app) *cobra.Command {
 destination that ends in .json or .json.gz becomes a snapshot: one file, a SOURCE like any other, which
 lets checks run without credentials.
 
-Placeholders are kept. Files that did not change are not touched; files of resources that are gone are
-listed, and removed only with --prune.` + exitHelp(exitInterrupted),
+Placeholders are kept, and in fr-config-manager's layout the value of an ESV that is new to the folder is
+${NAME}, as fr-config-pull writes it. Files that did not change are not touched. Files of resources that are
+gone are listed, and removed only with --prune, after a question unless --yes. All files are written
+beside the old ones before the first takes its place: interrupted, an export changes nothing.
+
+What the tenant refuses to show (403) or doesn't know (404) is left as it is in the folder, a snapshot says
+that it lacks it, and nothing takes it for deleted. All else is written; the exit code is then 1, the last
+lines name what is missing and why, and with -o json "partial" has it: [{"what", "why"}], empty when the
+export is whole. When nothing could be written there is no JSON.` + exitHelp(exitInterrupted),
 		Example: `  lockstep export --env dev
   lockstep export --env staging -d snapshots/staging.json.gz
   lockstep export --env dev -d out --layout frodo`,
@@ -83,33 +93,104 @@ func runExport(ctx context.Context, a *app, o exportOptions) error {
 			return err
 		}
 	}
+	meta := repo.SnapshotMeta{Tenant: c.URL(), Tool: toolVersion(), Time: a.now().UTC().Truncate(time.Second), Digest: diff.Digest}
+	done := exported{Environment: e.Name, Resources: live.Len(), Partial: missing(live.Set)}
 	if strings.HasSuffix(dest, ".json") || strings.HasSuffix(dest, ".json.gz") {
-		err = a.writeSnapshot(dest, c.URL(), live.Set)
-		if err == nil {
-			a.note("Wrote %s: %d resources of %s.", cmp.Or(o.dir, dest), live.Len(), e.Name)
-		}
+		err = a.writeSnapshot(dest, cmp.Or(o.dir, dest), live.Set, meta, &done)
 	} else {
-		err = a.writeTree(format, p, o, dest, live.Set)
+		err = a.writeTree(ctx, p, o, dest, live.Set, meta, &done)
 	}
 	if err != nil {
 		return err
 	}
-	if len(live.Partial) > 0 {
-		return fmt.Errorf("the export is partial: %s does not show its %s", e.Name, strings.Join(live.Partial, ", "))
+	if format == report.JSON {
+		err = a.printJSON(done)
+	} else {
+		a.printExported(done)
 	}
-	return nil
-}
-
-func (a *app) writeSnapshot(name, url string, set *schema.Set) error {
-	var b bytes.Buffer
-	meta := repo.SnapshotMeta{Tenant: url, Tool: toolVersion(), Time: a.now().UTC().Truncate(time.Second), Digest: diff.Digest}
-	if err := repo.WriteSnapshot(&b, set, meta, strings.HasSuffix(name, ".gz")); err != nil {
+	if err != nil || len(done.Partial) == 0 {
 		return err
 	}
+	return partialError(done)
+}
+
+// exported is what an export did.
+type exported struct {
+	Environment string        `json:"environment"`
+	Resources   int           `json:"resources"`
+	Snapshot    string        `json:"snapshot,omitempty"` // the one file that was to be written
+	Written     []string      `json:"written"`
+	Unchanged   int           `json:"unchanged"` // files
+	Stale       []string      `json:"stale"`
+	Removed     []string      `json:"removed"`
+	Partial     []partialPart `json:"partial"`
+}
+
+// A partialPart is something that the tenant did not show.
+type partialPart struct {
+	What string `json:"what"` // "alpha/script", "cors", "alpha/journey/Login"
+	Why  string `json:"why"`  // the tenant's words; empty when it said nothing
+}
+
+// missing lists what a set lacks since the tenant did not show it.
+func missing(set *schema.Set) []partialPart {
+	out := []partialPart{}
+	for _, p := range set.Partial {
+		out = append(out, partialPart{p, set.Why[p]})
+	}
+	for _, k := range set.Broken() {
+		out = append(out, partialPart{k.String(), "the tenant refuses to show a part of it"})
+	}
+	return out
+}
+
+// partialError names what is missing and why, once for everything that has one reason.
+func partialError(done exported) error {
+	byWhy := map[string][]string{}
+	for _, m := range done.Partial {
+		byWhy[m.Why] = append(byWhy[m.Why], m.What)
+	}
+	lines := []string{fmt.Sprintf("the export is partial: %s does not show everything", done.Environment)}
+	for _, why := range schema.SortedKeys(byWhy) {
+		lines = append(lines, strings.Join(byWhy[why], ", ")+": "+cmp.Or(why, "it does not say why"))
+	}
+	lines = append(lines, "All else is written; what is not shown was left as it is.")
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// writeSnapshot writes one file, unless the one that is there says the same but for the time.
+func (a *app) writeSnapshot(name, label string, set *schema.Set, meta repo.SnapshotMeta, done *exported) error {
+	done.Snapshot, done.Written, done.Stale, done.Removed = label, []string{}, []string{}, []string{}
+	gz := strings.HasSuffix(name, ".gz")
+	old, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		then := meta
+		if then.Time = repo.SnapshotTime(old, gz); !then.Time.IsZero() {
+			var b bytes.Buffer
+			if err := repo.WriteSnapshot(&b, set, then, gz); err != nil {
+				return err
+			}
+			if bytes.Equal(b.Bytes(), old) {
+				done.Unchanged = 1
+				return nil
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := repo.WriteSnapshot(&b, set, meta, gz); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	done.Written = []string{label}
 	return engine.WriteFile(name, b.Bytes(), 0o644)
 }
 
-func (a *app) writeTree(format report.Format, p *config.Project, o exportOptions, dest string, set *schema.Set) error {
+func (a *app) writeTree(ctx context.Context, p *config.Project, o exportOptions, dest string, set *schema.Set, meta repo.SnapshotMeta, done *exported) error {
 	layout := repo.Layout(cmp.Or(o.layout, cmp.Or(p.Config.Layout, string(repo.FrConfig))))
 	if !slices.Contains(repo.Layouts(), layout) {
 		var names []string
@@ -118,23 +199,58 @@ func (a *app) writeTree(format report.Format, p *config.Project, o exportOptions
 		}
 		return unknown("layout", string(layout), names)
 	}
-	res, err := repo.Write(dest, set, layout, repo.WriteOptions{Prune: o.prune})
+	todo, err := repo.Prepare(dest, set, layout, repo.WriteOptions{Prune: o.prune, Ignore: p.Config.Ignore, ValuesApart: true, About: &meta})
 	if err != nil {
 		return err
 	}
-	if format == report.JSON {
-		return a.printJSON(map[string]any{"written": nonNil(res.Written), "unchanged": len(res.Unchanged), "stale": nonNil(res.Stale), "removed": nonNil(res.Removed)})
+	if gone := todo.Result.Gone; o.prune && len(gone) > 0 && !a.yes {
+		fmt.Fprintf(a.stderr, "%s does not have these any more:\n", done.Environment)
+		for _, r := range gone {
+			fmt.Fprintf(a.stderr, "  %-40s %s\n", r.Label(), strings.Join(placesOf(r), ", "))
+		}
+		what := fmt.Sprintf("%d %s", len(gone), plural(len(gone), "resource", "resources"))
+		if err := a.confirm(ctx, fmt.Sprintf("Remove %s from %s?", what, cmp.Or(o.dir, dest))); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(a.stdout, "%d files written, %d unchanged, %d resources\n", len(res.Written), len(res.Unchanged), set.Len())
-	if n := len(res.Removed); n > 0 {
-		fmt.Fprintf(a.stdout, "%d files removed: what they held is gone from the tenant\n", n)
-		a.list(res.Removed)
+	if err := todo.CarryOut(ctx); err != nil {
+		return err
 	}
-	if n := len(res.Stale); n > 0 {
-		fmt.Fprintf(a.stdout, "%d files hold what the tenant does not have; --prune removes them:\n", n)
-		a.list(res.Stale)
-	}
+	res := todo.Result
+	done.Written, done.Unchanged, done.Stale, done.Removed = nonNil(res.Written), len(res.Unchanged), nonNil(res.Stale), nonNil(res.Removed)
 	return nil
+}
+
+// placesOf are the files that hold a resource; of a journey's many, the first.
+func placesOf(r *schema.Resource) []string {
+	if r.Source == nil {
+		return nil
+	}
+	files := r.Source.Files()
+	if len(files) > 3 {
+		return []string{files[0], fmt.Sprintf("and %d more", len(files)-1)}
+	}
+	return files
+}
+
+func (a *app) printExported(done exported) {
+	if done.Snapshot != "" {
+		if done.Unchanged > 0 {
+			a.note("%s is up to date and was not touched: %d resources of %s.", done.Snapshot, done.Resources, done.Environment)
+		} else {
+			a.note("Wrote %s: %d resources of %s.", done.Snapshot, done.Resources, done.Environment)
+		}
+		return
+	}
+	fmt.Fprintf(a.stdout, "%d files written, %d unchanged, %d resources\n", len(done.Written), done.Unchanged, done.Resources)
+	if n := len(done.Removed); n > 0 {
+		fmt.Fprintf(a.stdout, "%d files removed: what they held is gone from the tenant\n", n)
+		a.list(done.Removed)
+	}
+	if n := len(done.Stale); n > 0 {
+		fmt.Fprintf(a.stdout, "%d files hold what the tenant does not have; --prune removes them:\n", n)
+		a.list(done.Stale)
+	}
 }
 
 func nonNil(s []string) []string {

@@ -258,14 +258,14 @@ func cmdTenantEdit(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// tenant-fault ROLE KIND [N] lets something go wrong at a tenant from now on; heal ends it.
+// tenant-fault ROLE KIND [N] [PATH] lets something go wrong at a tenant from now on; heal ends it.
 func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 || len(args) > 3 {
-		ts.Fatalf("usage: tenant-fault ROLE KIND [N]")
+	if neg || len(args) < 2 || len(args) > 4 {
+		ts.Fatalf("usage: tenant-fault ROLE KIND [N] [PATH]")
 	}
 	t := tenantOf(ts, args[0])
 	n := 1
-	if len(args) == 3 {
+	if len(args) > 2 {
 		var err error
 		n, err = strconv.Atoi(args[2])
 		ts.Check(err)
@@ -288,6 +288,8 @@ func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
 		f = sim.Faults{EveryNth: 1, Status: 200, HTML: true}
 	case "status":
 		f = sim.Faults{EveryNth: 1, Status: n, Only: afterToken}
+	case "refuse": // with status N what has PATH in its path
+		f = sim.Faults{EveryNth: 1, Status: n, Only: func(_, path string) bool { return strings.Contains(path, args[3]) }}
 	case "hang": // no answer, for as long as the client waits
 		f.Latency = 24 * time.Hour
 	case "maintenance":

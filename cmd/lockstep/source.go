@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/diff"
@@ -164,7 +163,11 @@ func (a *app) snapshot(ctx context.Context, p *config.Project, c *tenant.Client)
 	set.Origin = "env:" + c.Name()
 	// What the repository ignores is nobody's business on the tenant either.
 	set = set.Filter(func(r *schema.Resource) bool {
-		return !slices.ContainsFunc(p.Config.Ignore, func(g schema.Glob) bool { return g.Match(r.Key, r.Name()) })
+		if p.Ignored(r.Key, r.Name()) {
+			set.MarkIgnored(r.Key) // it is there all the same: an export with --prune must not remove its files
+			return false
+		}
+		return true
 	})
 	return &loaded{Set: set, live: true}, nil
 }

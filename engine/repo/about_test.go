@@ -194,7 +194,7 @@ func TestValuesApart(t *testing.T) {
 	mustWrite(t, dir, set, repo.FrConfig, repo.WriteOptions{ValuesApart: true})
 	for name, want := range map[string]string{
 		"esvs/variables/esv-blue-piller.json": `{"_id":"esv-blue-piller","description":"Zion membership criteria.","expressionType":"bool","valueBase64":"${ESV_BLUE_PILLER}"}`,
-		"esvs/variables/esv-new_one.json":   `{"_id":"esv-new_one","expressionType":"int","valueBase64":"${ESV_NEW_ONE}"}`,
+		"esvs/variables/esv-new_one.json":     `{"_id":"esv-new_one","expressionType":"int","valueBase64":"${ESV_NEW_ONE}"}`,
 		"esvs/secrets/esv-admin-token.json":   `{"_id":"esv-admin-token","description":"Long-lived admin token","encoding":"generic","useInPlaceholders":true,"valueBase64":"${ESV_ADMIN_TOKEN}"}`,
 	} {
 		var b bytes.Buffer

@@ -28,7 +28,8 @@ type SnapshotOptions struct {
 
 // Snapshot reads the tenant's configuration, in lists wherever the tenant has them: each list is asked
 // for once, whatever number of types are in it. What the tenant refuses to show, or doesn't have, is named in
-// the set's Partial, with the tenant's words in Why; any other failure ends the reading.
+// the set's Partial, with the tenant's words in Why; any other failure ends the reading, and so does a tenant
+// that shows nothing at all.
 func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, error) {
 	s := &snapshot{c: c, o: o, set: schema.NewSet("env:" + c.name), want: map[string]bool{}, why: map[string]string{}, asked: map[string]*question{}}
 	s.set.Types, s.set.Realms = slices.Clone(o.Types), slices.Clone(o.Realms)
@@ -57,6 +58,10 @@ func (c *Client) Snapshot(ctx context.Context, o SnapshotOptions) (*schema.Set, 
 	}
 	s.set.Partial = schema.SortedKeys(s.why)
 	s.set.Why = s.why
+	if len(s.why) > 0 && s.set.Len()+len(s.set.Broken()) == 0 {
+		// Nobody wants that in a snapshot's place.
+		return nil, fmt.Errorf("%s: the tenant shows nothing of what was asked for\n%s: %s", c.name, s.set.Partial[0], s.why[s.set.Partial[0]])
+	}
 	return s.set, nil
 }
 
@@ -159,7 +164,7 @@ func ownsChildren(parent schema.Key) bool {
 // page is no such answer: whoever sent it is no tenant, unless it is a front end that forbids it.
 func refuses(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Path == tokenPath { // who gets no token has not been shown anything
 		return false
 	}
 	switch e.Status {

@@ -254,6 +254,36 @@ func TestPartialSnapshot(t *testing.T) {
 	}
 }
 
+// What says something about us, and nothing about what the tenant shows, ends the reading: a snapshot must not
+// be replaced by nothing.
+func TestNoSnapshot(t *testing.T) {
+	const js = "application/json"
+	for name, f := range map[string]func(path string) (int, string, string){
+		"no token": func(path string) (int, string, string) {
+			if path == tokenPath {
+				return 400, js, `{"error":"invalid_grant","error_description":"JWT has expired or is not valid"}`
+			}
+			return 0, "", ""
+		},
+		"no scopes": func(path string) (int, string, string) {
+			if path != tokenPath {
+				return 403, js, `{"code":403,"message":"Access denied"}`
+			}
+			return 0, "", ""
+		},
+	} {
+		g := group(t, sim.Options{})
+		c := of(t, g, "development", func(c *Config) {
+			c.Transport = refusing{c.Transport, func(path, _ string) (int, string, string) { return f(path) }}
+		})
+		if set, err := c.Snapshot(t.Context(), SnapshotOptions{}); err == nil {
+			t.Errorf("%s: partial %q", name, set.Partial)
+		} else if want := map[string]string{"no token": "expired", "no scopes": "Access denied"}[name]; !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // The recorded tenants come back whole.
 func TestSnapshotOfRecordedTenants(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "corpus", "tenant-snapshots", "*.jsonl"))
