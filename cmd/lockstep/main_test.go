@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 			"code": cmdCode, "fixture": cmdFixture, "copy-tree": cmdCopyTree, "commit": cmdCommit, "sandbox": h.cmdSandbox, "clock": cmdClock,
 			"tenant-edit": cmdTenantEdit, "tenant-fault": cmdTenantFault, "writes": cmdWrites, "tenant-lock": cmdTenantLock, "promotions": cmdPromotions,
 			"jsonget": cmdJSONGet, "jsonkeys": cmdJSONKeys, "jsonset": cmdJSONSet, "replace": cmdReplace, "masked": cmdMasked, "latest-run": cmdLatestRun, "executable": cmdExecutable, "commit-file": cmdCommitFile, "use-sandbox": cmdUseSandbox, "append": cmdAppend, "help-of-all": cmdHelpOfAll, "other-key": cmdOtherKey,
-			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "columns": cmdColumns,
+			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "await-request": cmdAwaitRequest, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
 		},
 	})
@@ -75,6 +75,7 @@ type world struct {
 	mu     sync.Mutex
 	offset time.Duration
 	files  map[string]string // what snapshot-files saw
+	asked  int               // requests that a tenant had when something went wrong at it last
 }
 
 type worldKey struct{}
@@ -301,6 +302,7 @@ func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("there is no fault %s", args[1])
 	}
+	worldOf(ts).asked = len(t.Requests())
 	t.SetFaults(f)
 }
 

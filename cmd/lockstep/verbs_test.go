@@ -332,6 +332,20 @@ func cmdAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s did not appear", args[0])
 }
 
+// await-request ROLE waits until a tenant was asked for something since the last tenant-fault.
+func cmdAwaitRequest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await-request ROLE")
+	}
+	for range 12_000 {
+		if len(tenantOf(ts, args[0]).Requests()) > worldOf(ts).asked {
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // nothing else tells when a process in the background has come so far
+	}
+	ts.Fatalf("%s was not asked for anything", args[0])
+}
+
 // columns FILE N checks that no line is wider than N, unless it begins with a word that is: a path is never
 // broken.
 func cmdColumns(ts *testscript.TestScript, neg bool, args []string) {

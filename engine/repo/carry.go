@@ -25,7 +25,8 @@ const writers = 8
 // anywhere. Names are slash-separated and lead nowhere else.
 type disk interface {
 	MkdirAll(name string) error
-	WriteFile(name string, data []byte) error // a new file, synced
+	WriteFile(name string, data []byte) error // a new file; it may be on the disk after Sync only
+	Sync(names []string) error                // files that were written
 	Link(old, name string) error              // a second name, or a copy
 	Rename(old, name string) error
 	Remove(name string) error    // a file, or a folder that is empty
@@ -67,7 +68,7 @@ func replace(ctx context.Context, d disk, remove []string, todo map[string][]byt
 	if _, err := rand.Read(id[:]); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
-	s := &stage{d: d, dir: stagePrefix + hex.EncodeToString(id[:]) + stageSuffix}
+	s := &stage{d: d, dir: stagePrefix + hex.EncodeToString(id[:]) + stageSuffix, made: map[string]bool{}, had: map[int]bool{}}
 	defer func() {
 		if gone := d.RemoveAll(s.dir); err == nil && gone != nil {
 			err = fmt.Errorf("all is written, and what was kept beside until then can't be removed: %w", gone)
@@ -98,7 +99,9 @@ func replace(ctx context.Context, d disk, remove []string, todo map[string][]byt
 type stage struct {
 	d    disk
 	dir  string
-	back []func() error // undo what was done, last first
+	back []func() error  // undo what was done, last first
+	made map[string]bool // folders that were not there
+	had  map[int]bool    // the files, by their place in the list, that were
 }
 
 func (s *stage) path(kind string, i int) string { return s.dir + "/" + kind + strconv.Itoa(i) }
@@ -133,13 +136,25 @@ func (s *stage) prepare(ctx context.Context, names, remove []string, todo map[st
 			return err
 		}
 	}
+	written := make([]string, len(names))
+	for i := range names {
+		written[i] = s.path("new-", i)
+	}
+	if err := s.d.Sync(written); err != nil {
+		return err
+	}
 	for i, name := range names {
 		if err := s.folders(path.Dir(name)); err != nil {
 			return err
 		}
-		if err := s.d.Link(name, s.path("old-", i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if s.made[path.Dir(name)] {
+			continue // nothing can be there
+		}
+		err := s.d.Link(name, s.path("old-", i))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		s.had[i] = err == nil
 	}
 	for i, name := range remove {
 		if err := s.d.Link(name, s.path("gone-", i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -152,11 +167,12 @@ func (s *stage) prepare(ctx context.Context, names, remove []string, todo map[st
 // folders makes a folder and those above it, and remembers which were not there.
 func (s *stage) folders(dir string) error {
 	var made []string
-	for up := dir; up != "."; up = path.Dir(up) {
+	for up := dir; up != "." && !s.made[up]; up = path.Dir(up) {
 		if _, err := s.d.Stat(up); err == nil {
 			break
 		}
 		made = append(made, up)
+		s.made[up] = true
 	}
 	if len(made) == 0 {
 		return nil
@@ -175,13 +191,11 @@ func (s *stage) folders(dir string) error {
 // swap puts the new files into place and takes away those that are to go.
 func (s *stage) swap(names, remove []string) error {
 	for i, name := range names {
-		_, err := s.d.Stat(s.path("old-", i))
-		isNew := err != nil
 		if err := s.d.Rename(s.path("new-", i), name); err != nil {
 			return err
 		}
 		s.back = append(s.back, func() error {
-			if isNew {
+			if !s.had[i] {
 				return s.d.Remove(name)
 			}
 			return s.d.Rename(s.path("old-", i), name)
@@ -238,10 +252,24 @@ func (d rootDisk) WriteFile(name string, data []byte) (err error) {
 		return err
 	}
 	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
 	return errors.Join(err, f.Close())
+}
+
+func (d rootDisk) Sync(names []string) error {
+	const few = 32 // the whole file system has more to write than these files
+	if len(names) > few && syncAll(d.root) {
+		return nil
+	}
+	for _, name := range names {
+		f, err := d.root.OpenFile(filepath.FromSlash(name), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d rootDisk) Link(old, name string) error {

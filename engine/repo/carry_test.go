@@ -57,6 +57,13 @@ func (d *cutDisk) WriteFile(name string, data []byte) error {
 	return d.rootDisk.WriteFile(name, data)
 }
 
+func (d *cutDisk) Sync(names []string) error {
+	if d.fails("sync", true) {
+		return errCut
+	}
+	return d.rootDisk.Sync(names)
+}
+
 func (d *cutDisk) Link(old, name string) error {
 	if d.fails("link "+name, true) {
 		return errCut

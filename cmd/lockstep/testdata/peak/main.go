@@ -1,4 +1,5 @@
-// Command peak runs a program and prints the most memory that it held, in the system's own unit.
+// Command peak runs a program and prints the most memory that it held, in the system's own unit. What the
+// program prints goes to stderr.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 
 func main() {
 	c := exec.Command(os.Args[1], os.Args[2:]...)
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	err := c.Run()
 	if c.ProcessState == nil {
 		fmt.Fprintln(os.Stderr, err)
