@@ -16,7 +16,7 @@ import (
 
 	"github.com/lockstep-gitops/lockstep/engine/repo"
 	"github.com/lockstep-gitops/lockstep/engine/sim"
-	"github.com/lockstep-gitops/lockstep/fixtures"
+	"github.com/lockstep-gitops/lockstep/examples"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -38,6 +38,7 @@ type farTenant struct {
 	noLists  bool // of nodes
 	kinds    int  // of nodes in use: types and versions, by realm
 	journeys int
+	inRealm  map[string]int // journeys
 	nodes    int
 }
 
@@ -55,11 +56,11 @@ func (f *farTenant) ServeHTTP(w http.ResponseWriter, r *http.Request, next http.
 	next.ServeHTTP(w, r)
 }
 
-// newFarTenant makes a tenant with the fixtures' configuration and n journeys more, each of the nodes of two
-// of the fixtures': about ten.
+// newFarTenant makes a tenant with the quickstart's configuration and n journeys more, each of the nodes of one
+// or two of its own: about ten.
 func newFarTenant(b *testing.B, n int, latency time.Duration) *farTenant {
 	b.Helper()
-	set, diags, err := repo.Load(fixtures.Repos(), "frconfig", repo.Options{Origin: "fixtures"})
+	set, diags, err := repo.Load(examples.Quickstart(), ".", repo.Options{Origin: "the embedded quickstart"})
 	if err != nil || len(diags) > 0 {
 		b.Fatal(diags, err)
 	}
@@ -71,10 +72,11 @@ func newFarTenant(b *testing.B, n int, latency time.Duration) *farTenant {
 	if err := group.Tenant("development").Seed(sandboxDocuments(set)); err != nil {
 		b.Fatal(err)
 	}
-	f := &farTenant{account: group.ServiceAccount(), latency: latency}
+	f := &farTenant{account: group.ServiceAccount(), latency: latency, inRealm: map[string]int{}}
 	kinds := map[string]bool{}
 	for _, r := range set.OfType("journey") {
 		f.journeys++
+		f.inRealm[r.Realm]++
 		for _, ref := range schema.NodeRefs(r.Body) {
 			f.nodes++
 			kinds[r.Realm+" "+ref.Type+" "+ref.Version] = true
@@ -95,7 +97,7 @@ func manyJourneys(set *schema.Set, n int) {
 		near := slices.DeleteFunc(slices.Clone(seeds), func(r *schema.Resource) bool { return r.Realm != one.Realm })
 		other := near[(i/len(seeds)+i+1)%len(near)]
 		var body map[string]any
-		for half, from := range []*schema.Resource{one, other} {
+		for half, from := range []*schema.Resource{one, other}[:1+i%2] {
 			ids := map[string]string{}
 			for j, ref := range schema.NodeRefs(from.Body) {
 				ids[ref.ID] = fmt.Sprintf("%08x-000%d-4000-8000-%012x", i+1, half, j)
@@ -231,8 +233,9 @@ func BenchmarkExport(b *testing.B) {
 			for realm, more := range map[string][]string{"alpha": {"-g"}, "bravo": nil} {
 				args := append([]string{"env", "FRODO_REALM=" + realm, frodo, "config", "export", "-A", "-r", "-D", "out-" + realm}, more...)
 				w, n, p, output := f.export(b, dir, args...)
-				if countFiles(b, filepath.Join(dir, "out-"+realm)) < 5 {
-					b.Fatalf("frodo:\n%s", output)
+				journeys, err := filepath.Glob(filepath.Join(dir, "out-"+realm, "realm", "root-"+realm, "journey", "*.journey.json"))
+				if err != nil || len(journeys) != f.inRealm[realm] {
+					b.Fatalf("frodo exported %d journeys of %d in %s: %v\n%s", len(journeys), f.inRealm[realm], realm, err, output)
 				}
 				theirs, asked, most = theirs+w, asked+n, max(most, p)
 			}
