@@ -102,14 +102,14 @@ func manyJourneys(set *schema.Set, n int) {
 			for j, ref := range schema.NodeRefs(from.Body) {
 				ids[ref.ID] = fmt.Sprintf("%08x-000%d-4000-8000-%012x", i+1, half, j)
 			}
-			renamed, _ := rename(from.Body, ids).(map[string]any)
+			part, _ := renamed(from.Body, ids).(map[string]any)
 			if half == 0 {
-				body = renamed
+				body = part
 				continue
 			}
 			for _, member := range []string{"nodes", "nodeConfigs"} {
 				into, _ := body[member].(map[string]any)
-				more, _ := renamed[member].(map[string]any)
+				more, _ := part[member].(map[string]any)
 				for id, v := range more {
 					into[id] = v
 				}
@@ -276,4 +276,31 @@ func benchFrodo(b *testing.B) string {
 		b.Skipf("npm can't install frodo, so there is nothing to compare with: %v\n%s", err, out)
 	}
 	return program
+}
+
+// renamed replaces ids, as keys and as values.
+func renamed(v any, ids map[string]string) any {
+	swap := func(s string) string {
+		if to, ok := ids[s]; ok {
+			return to
+		}
+		return s
+	}
+	switch x := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			out[swap(k)] = renamed(e, ids)
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = renamed(e, ids)
+		}
+		return out
+	case string:
+		return swap(x)
+	}
+	return v
 }

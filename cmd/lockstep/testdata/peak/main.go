@@ -13,8 +13,10 @@ func main() {
 	c := exec.Command(os.Args[1], os.Args[2:]...)
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	err := c.Run()
-	if c.ProcessState == nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+	if c.ProcessState == nil {
 		os.Exit(1)
 	}
 	fmt.Print(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
