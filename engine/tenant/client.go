@@ -74,8 +74,8 @@ type Client struct {
 
 	documents sync.Mutex // held while a whole document is read, changed and written
 
-	mu        sync.Mutex
-	amVersion string // once known
+	mu        sync.Mutex // held while the version is asked for, so that it is asked for once
+	amVersion string     // once known
 }
 
 // New checks the configuration and returns a client; it sends nothing.

@@ -68,10 +68,9 @@ func nodeVersionHeader(versioned bool) string {
 // knownVersion is AM's version, asked for once; empty when the tenant doesn't tell.
 func (c *Client) knownVersion(ctx context.Context) (string, error) {
 	c.mu.Lock()
-	v := c.amVersion
-	c.mu.Unlock()
-	if v != "" {
-		return v, nil
+	defer c.mu.Unlock()
+	if c.amVersion != "" {
+		return c.amVersion, nil
 	}
 	v, err := c.Version(ctx)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -80,9 +79,7 @@ func (c *Client) knownVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.mu.Lock()
 	c.amVersion = v
-	c.mu.Unlock()
 	return v, nil
 }
 
