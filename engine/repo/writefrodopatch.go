@@ -187,7 +187,7 @@ func (w *writer) frodoPatch(docs map[string]*frodoDoc) ([]*schema.Resource, erro
 			}
 		}
 	}
-	if w.prune {
+	if w.o.Prune {
 		for _, r := range w.gone {
 			if err := w.patchOut(docs, r, copies[r.Key]); err != nil {
 				return nil, err
