@@ -122,6 +122,9 @@ func (t *Tenant) routeAM(r *request, target amTarget) *reply {
 		return t.routeGlobal(r, target)
 	}
 	rest := target.rest
+	if target.realm == "/" && strings.Join(rest, "/") == "realm-config/services/SocialIdentityProviders" && r.isAction("nextdescendents") {
+		return &reply{status: http.StatusForbidden, raw: []byte("Forbidden"), kind: "text/plain; charset=utf-8"} // recorded
+	}
 	if target.realm == "/" && (rest[0] == "scripts" || rest[0] == "realm-config") {
 		return unavailable()
 	}
@@ -182,13 +185,13 @@ func (t *Tenant) identities(r *request, target amTarget) *reply {
 	rest := target.rest
 	switch {
 	case len(rest) < 3:
-		return t.serveFamily(r, target, family{remaining: -1, upsert: true, create: true}, 1)
-	case rest[2] == "uma" || rest[2] == "oauth2":
+		return t.serveFamily(r, target, family{upsert: true, create: true}, 1)
+	case rest[2] == "uma" || rest[2] == "oauth2" && len(rest) > 3 && rest[3] == "resources":
 		return refusal(http.StatusNotFound, "UMA is not supported in this realm")
 	case r.isAction("nextdescendents"):
 		return t.descendants(target.key)
 	case r.method == http.MethodGet:
-		return t.list(r, target.key, family{})
+		return t.list(r, target.key, family{remaining: -1})
 	}
 	return unknown(r)
 }
@@ -256,7 +259,8 @@ type family struct {
 	exists    func(id string) string
 	member    string // the member that is the id; _id when empty
 	noRev     bool
-	patterns  bool // eq takes a regular expression
+	tag       string // the member that the ETag shows, where that is no revision
+	patterns  bool   // eq takes a regular expression
 
 	missing func(method, id, realm string) string      // text of a 404
 	check   func(t *Tenant, w *change) *reply          // refuses a write
@@ -399,7 +403,13 @@ func (t *Tenant) descendants(collection string) *reply {
 	result := []any{}
 	for _, p := range t.store.under(collection) {
 		o, _ := t.store.get(p)
-		result = append(result, without(t.present(p, o), "_rev"))
+		shown := without(t.present(p, o), "_rev")
+		for _, name := range writeOnly() {
+			if _, had := o[name]; had {
+				shown[name] = nil
+			}
+		}
+		result = append(result, shown)
 	}
 	return ok(object{"result": result})
 }
@@ -421,6 +431,9 @@ func (t *Tenant) answer(status int, f family, path string) *reply {
 		o = f.wrap(o)
 	}
 	a := &reply{status: status, kind: amType, body: o}
+	if f.tag != "" {
+		a.header("ETag", `"`+text(o[f.tag])+`"`)
+	}
 	if rev := str(o["_rev"]); rev != "" {
 		a.header("ETag", `"`+rev+`"`)
 	}
@@ -455,11 +468,15 @@ func (t *Tenant) save(w *change, f family) *reply {
 	if f.prepare != nil {
 		stored = f.prepare(t, w)
 	}
-	t.store.put(w.path, keepSecrets(stored, w.old))
+	t.store.put(w.path, keepSecrets(t.completed(kindOf(w.path), stored), w.old))
 	if w.old != nil {
 		return t.answer(http.StatusOK, f, w.path)
 	}
-	return t.answer(http.StatusCreated, f, w.path).header("Location", w.path)
+	at := w.path
+	if w.r.method == http.MethodPut {
+		at = strings.TrimSuffix(unescape(w.r.path), "/") // the form that was asked for
+	}
+	return t.answer(http.StatusCreated, f, w.path).header("Location", at)
 }
 
 func (t *Tenant) drop(w *change, f family) *reply {

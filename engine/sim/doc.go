@@ -88,8 +88,10 @@
 // oidcConfig providers, the two kinds with a recorded list, and taken as they come elsewhere.
 // Node types and realm services are those seen on tenants and in seeds; others are 404.
 // A container whose child is gone can't be deleted (500), so containers go first.
-// The update of a provider without redirectAfterFormPostURI is 500, as the 2025 recordings
-// and both clients have it; recordings of 2026-07 accept it. A provider's transform must
+// Before 9.0, the update of a provider that has a redirectAfterFormPostURI and is not
+// sent one is 500, as 2025's recordings have it; since then it is accepted (2026-07).
+// Attributes that AM adds are those of defaults.json, from recordings, by version; where two
+// builds of one version differ, what most answers had. A provider's transform must
 // exist (400). PUT of a custom node type that exists, without If-Match, is 412. Only the
 // email service must be there before its children. SAML entities are stored as sent; there is metadata for
 // imported and seeded entities only. schema and template actions answer an empty object

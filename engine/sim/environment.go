@@ -431,6 +431,8 @@ func (t *Tenant) seedEnvironment(path string, o object) error {
 		t.seedVariable(last(path), o)
 	case strings.HasPrefix(path, "/environment/secrets/"):
 		t.seedSecret(last(path), o)
+	case strings.HasPrefix(path, "/environment/certificates/"), strings.HasPrefix(path, "/environment/csrs/"):
+		t.env.certificates[strings.TrimPrefix(path, "/environment/")] = with(o, "id", last(path))
 	case path == "/environment/sso-cookie":
 		t.env.ssoCookie = str(o["name"])
 	default:

@@ -183,7 +183,7 @@ func page(r *request, l []object) *reply {
 func (t *Tenant) seedVariable(id string, o object) {
 	kind := str(o["expressionType"])
 	t.env.variables[id] = &variable{id: id, description: str(o["description"]), kind: orDefault(kind, "string"),
-		value: str(o["valueBase64"]), by: str(o["lastChangedBy"]), changed: t.seedTime(o), loaded: true}
+		value: str(o["valueBase64"]), by: str(o["lastChangedBy"]), changed: t.seedTime(o), loaded: o["loaded"] != false}
 }
 
 func (t *Tenant) seedTime(o object) time.Time {
@@ -434,9 +434,29 @@ func (t *Tenant) seedSecret(id string, o object) {
 	}
 	use, isBool := o["useInPlaceholders"].(bool)
 	when := t.seedTime(o)
-	t.env.secrets[id] = &secret{id: id, description: str(o["description"]), by: str(o["lastChangedBy"]),
+	x := &secret{id: id, description: str(o["description"]), by: str(o["lastChangedBy"]),
 		encoding: orDefault(str(o["encoding"]), "generic"), placeholders: use || !isBool, changed: when, loadedVersion: number,
 		versions: []*secretVersion{{number: number, value: str(o["valueBase64"]), status: enabled, created: when}}}
+	if l := list(o["versions"]); len(l) > 0 {
+		x.versions = nil
+		for _, e := range slices.Backward(l) { // newest first, as they are listed
+			v := obj(e)
+			n, err := strconv.Atoi(text(v["version"]))
+			if err != nil {
+				continue
+			}
+			created, err := time.Parse(time.RFC3339Nano, str(v["createDate"]))
+			if err != nil {
+				created = when
+			}
+			x.versions = append(x.versions, &secretVersion{number: n, value: str(v["valueBase64"]), created: created,
+				status: orDefault(str(v["status"]), enabled)})
+		}
+	}
+	if loaded, isText := o["loadedVersion"].(string); isText && o["loaded"] == false {
+		x.loadedVersion, _ = strconv.Atoi(loaded) // none is 0
+	}
+	t.env.secrets[id] = x
 }
 
 // refuseReferenced keeps an ESV that configuration or a script of this tenant

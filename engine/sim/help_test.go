@@ -102,6 +102,9 @@ type client struct {
 	group  *sim.Group
 	clock  *clock
 	token  string
+	// Of a service account that is not the group's:
+	id  string
+	key *rsa.PrivateKey
 }
 
 func (w *world) client(role string) *client {
@@ -259,14 +262,17 @@ func (c *client) grant(assertion string, scopes ...string) answer {
 // assertion signs the claims every client sends, changed by change.
 func (c *client) assertion(change func(header, claims map[string]any)) string {
 	c.t.Helper()
-	id := c.group.ServiceAccount().ID
+	id, key := c.id, c.key
+	if key == nil {
+		id, key = c.group.ServiceAccount().ID, testKey()
+	}
 	header := map[string]any{"alg": "RS256"}
 	claims := map[string]any{"iss": id, "sub": id, "aud": c.base + "/am/oauth2/access_token",
 		"exp": c.now().Add(3 * time.Minute).Unix(), "jti": "x"}
 	if change != nil {
 		change(header, claims)
 	}
-	return sign(c.t, header, claims, testKey())
+	return sign(c.t, header, claims, key)
 }
 
 func sign(t testing.TB, header, claims map[string]any, key *rsa.PrivateKey) string {

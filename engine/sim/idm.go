@@ -163,7 +163,7 @@ func (t *Tenant) putConfig(r *request, id, key string, found bool) *reply {
 		return a
 	}
 	stored := with(body, "_id", id)
-	if other, ok := body["_id"]; ok && other != id {
+	if other, ok := body["_id"]; ok && other != id && !strings.HasPrefix(id, "mapping/") {
 		stored["id"] = other
 	}
 	if id == "external.email" {
@@ -387,6 +387,9 @@ func (t *Tenant) patchObject(r *request, key string) *reply {
 	if match := r.header.Get("If-Match"); match != "" && match != "*" && strings.Trim(match, `"`) != str(t.revised(key)["_rev"]) {
 		return refusal(http.StatusPreconditionFailed, "The resource could not be updated because it has a different revision")
 	}
+	if a := t.failedPolicy(r, key); a != nil {
+		return a
+	}
 	o, a := patched(r, o)
 	if a != nil {
 		return a
@@ -394,6 +397,34 @@ func (t *Tenant) patchObject(r *request, key string) *reply {
 	o = with(o, "_rev", t.nextRev())
 	t.store.put(key, o)
 	return tagged(ok(shown(r, o)))
+}
+
+// failedPolicy is the answer to a PATCH that gives an object to a property whose
+// schema wants a list.
+func (t *Tenant) failedPolicy(r *request, key string) *reply {
+	ops, err := decode(r.body)
+	if err != nil {
+		return nil // told by patched
+	}
+	config, _ := t.store.get(configKey("managed"))
+	for _, e := range list(config["objects"]) {
+		if obj(e)["name"] != last(parent(key)) {
+			continue
+		}
+		properties := obj(obj(obj(e)["schema"])["properties"])
+		for _, op := range list(ops) {
+			name := strings.Trim(str(obj(op)["field"]), "/")
+			if obj(obj(op)["value"]) == nil || obj(properties[name])["type"] != "array" {
+				continue
+			}
+			a := refusal(http.StatusForbidden, "Failed policy validation")
+			a.body.(object)["detail"] = object{"result": false, "failedPolicyRequirements": []any{object{"property": name,
+				"policyRequirements": []any{object{"policyRequirement": "VALID_TYPE",
+					"params": object{"invalidType": "object", "validTypes": []any{"array"}}}}}}}
+			return a
+		}
+	}
+	return nil
 }
 
 // patched is an object after the operations of a PATCH: those that were recorded
@@ -527,7 +558,8 @@ func isRelationship(v any) bool {
 		v = l[0]
 	}
 	_, is := obj(v)["_ref"]
-	return is
+	_, whole := obj(v)["_id"] // a copy of the object, kept as a value
+	return is && !whole
 }
 
 // related answers a relationship as a collection: managed/x/{id}/{field}.
@@ -551,7 +583,13 @@ func (t *Tenant) related(r *request, o object, field string) *reply {
 		maps.Copy(x, withoutRelationships(target))
 		maps.Copy(x, ref)
 		if keep(x) {
-			result = append(result, fields(r, x))
+			part := fields(r, x)
+			for name, v := range ref { // what makes it a reference is always there
+				if strings.HasPrefix(name, "_ref") {
+					part = with(part, name, v)
+				}
+			}
+			result = append(result, part)
 		}
 	}
 	return ok(envelope(result, "NONE", -1, -1))

@@ -148,7 +148,7 @@ func (t *Tenant) routeNodes(r *request, target amTarget, rest []string) *reply {
 	if len(rest) == 2 && r.isAction("getType") {
 		return ok(object{"_id": kind, "name": title, "collection": true})
 	}
-	return t.serveFamily(r, target, family{remaining: -1, upsert: true, create: true,
+	a := t.serveFamily(r, target, family{remaining: -1, upsert: true, create: true,
 		check: func(t *Tenant, w *change) *reply { return checkNode(t, w, kind) },
 		prepare: func(t *Tenant, w *change) object {
 			o := w.body
@@ -161,6 +161,18 @@ func (t *Tenant) routeNodes(r *request, target amTarget, rest []string) *reply {
 		},
 		remove: func(t *Tenant, w *change) *reply { return removeNode(t, w, version) },
 	}, 6)
+	if t.atLeast(9, 0) || r.resourceVersion() == "3.0" || strings.Contains(r.path, "/nodes/"+kind+"/"+version) {
+		return a
+	}
+	// Asked for in the older form, a node of 8.1 does not tell its version yet.
+	o := obj(a.body)
+	for i, v := range list(o["result"]) {
+		list(o["result"])[i] = with(obj(v), "_type", without(obj(obj(v)["_type"]), "version"))
+	}
+	if o["_type"] != nil {
+		a.body = with(o, "_type", without(obj(o["_type"]), "version"))
+	}
+	return a
 }
 
 func (t *Tenant) allNodeTypes() *reply {
@@ -360,7 +372,8 @@ func (t *Tenant) pageOutcomes(realm, version string, o object) []any {
 		if l == nil {
 			l = list(n["_outcomes"])
 		}
-		if len(l) > 1 || len(l) == 1 && str(obj(l[0])["id"]) != "outcome" {
+		decides := func(l []any) bool { return len(l) > 1 || len(l) == 1 && str(obj(l[0])["id"]) != "outcome" }
+		if len(l) > 0 && (decides(l) || !decides(plain)) {
 			plain = l
 		}
 		for _, e := range l {

@@ -254,6 +254,7 @@ func scopeList(governance bool) []any {
 		{"fr:idc:direct-configuration:session:*", "All direct configuration session APIs", "Read direct configuration session state"},
 		{"fr:idc:esv:*", "All ESV APIs", "Read ESVs, excluding values of secrets"},
 		{"fr:idc:promotion:*", "All configuration promotion APIs", "Read configuration promotion"},
+		{"fr:idc:proxy-connect:*", "All proxy connect APIs", ""},
 		{"fr:idc:release:*", "All product release APIs", "Read product release"},
 		{"fr:idc:sso-cookie:*", "All SSO cookie APIs", "Read SSO cookie"},
 		{"fr:idc:telemetry:*", "All telemetry APIs", "Read telemetry"},

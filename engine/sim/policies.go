@@ -20,7 +20,7 @@ func (t *Tenant) topFamilies() map[string]family {
 				return o
 			},
 			deleted: func(_ *Tenant, _ string, o object) any { return object{"_id": o["_id"], "_rev": "0"} }},
-		"applications": {member: "name", create: true, noRev: true, patterns: true,
+		"applications": {member: "name", create: true, noRev: true, tag: "lastModifiedDate", patterns: true,
 			exists: func(string) string { return "Application already exists" },
 			missing: func(method, id, realm string) string {
 				switch method {
@@ -41,7 +41,7 @@ func (t *Tenant) topFamilies() map[string]family {
 				return o
 			},
 			deleted: func(*Tenant, string, object) any { return object{} }},
-		"resourcetypes": {member: "uuid", create: true, noRev: true, patterns: true,
+		"resourcetypes": {member: "uuid", create: true, noRev: true, tag: "lastModifiedDate", patterns: true,
 			exists: func(id string) string { return "Resource Type " + id + " already exists" },
 			missing: func(_, id, realm string) string {
 				return "Resource Type " + id + " does not exist in realm " + realm
@@ -65,7 +65,7 @@ func (t *Tenant) stamped(w *change, millis bool) object {
 		when = number(t.now().UnixMilli())
 	}
 	o["createdBy"], o["creationDate"] = t.author(), when
-	if w.old != nil {
+	if w.old != nil && w.old["createdBy"] != nil {
 		o["createdBy"], o["creationDate"] = w.old["createdBy"], w.old["creationDate"]
 	}
 	o["lastModifiedBy"], o["lastModifiedDate"] = t.author(), when

@@ -85,7 +85,7 @@ func (t *Tenant) listEntities(r *request, target amTarget) *reply {
 			}
 			stub := object{"_id": o["_id"], "_rev": revision(o), "entityId": o["entityId"], "location": location, "roles": roles}
 			if keep(stub) {
-				result = append(result, stub)
+				result = append(result, fields(r, stub))
 			}
 		}
 	}

@@ -50,10 +50,13 @@ func prepareScript(t *Tenant, w *change) object {
 			o[name] = v
 		}
 	}
+	if !t.atLeast(7, 5) {
+		delete(o, "evaluatorVersion") // it came with the next-generation scripts
+	}
 	o["default"] = false
 	who, when := t.author(), number(t.now().UnixMilli())
 	o["createdBy"], o["creationDate"] = who, when
-	if w.old != nil {
+	if w.old != nil && w.old["createdBy"] != nil {
 		o["createdBy"], o["creationDate"] = w.old["createdBy"], w.old["creationDate"]
 	}
 	o["lastModifiedBy"], o["lastModifiedDate"] = who, when
@@ -91,7 +94,6 @@ func (t *Tenant) libraries(r *request, target amTarget) *reply {
 	if a != nil {
 		return a
 	}
-	export := regexp.MustCompile(`(?m)^\s*exports\.(\w+)\s*=`)
 	var result []any
 	for _, p := range t.store.in(realmRoot(target.realm) + "/scripts") {
 		o, _ := t.store.get(p)
@@ -99,11 +101,32 @@ func (t *Tenant) libraries(r *request, target amTarget) *reply {
 			continue
 		}
 		source, _ := base64.StdEncoding.DecodeString(str(o["script"]))
-		exports := []any{}
-		for _, m := range export.FindAllStringSubmatch(string(source), -1) {
-			exports = append(exports, object{"id": m[1], "type": "Function"})
-		}
+		exports := exported(string(source))
 		result = append(result, object{"_id": o["_id"], "name": o["name"], "exports": exports})
 	}
 	return ok(envelope(result, "NONE", -1, 0))
+}
+
+// exported lists what a library exports, with the number of its parameters where the
+// source shows them.
+func exported(source string) []any {
+	l := []any{}
+	for _, m := range regexp.MustCompile(`(?m)^\s*exports\.(\w+)\s*=\s*(?:function\s*\w*\s*\(([^)]*)\)|(\w+)|(["'\x60]))?`).FindAllStringSubmatch(source, -1) {
+		if m[4] != "" {
+			l = append(l, object{"id": m[1], "type": "String"})
+			continue
+		}
+		parameters := m[2]
+		if m[3] != "" {
+			if f := regexp.MustCompile(`function\s+` + m[3] + `\s*\(([^)]*)\)`).FindStringSubmatch(source); f != nil {
+				parameters = f[1]
+			}
+		}
+		arity := 0
+		if strings.TrimSpace(parameters) != "" {
+			arity = strings.Count(parameters, ",") + 1
+		}
+		l = append(l, object{"id": m[1], "type": "Function", "arity": arity})
+	}
+	return l
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	_ "embed"
 	"maps"
 	"net/http"
 	"slices"
@@ -92,10 +93,23 @@ func (t *Tenant) realmServices(target amTarget) *reply {
 	}
 	for _, p := range t.store.in(realmRoot(target.realm) + "/scripts") {
 		o, _ := t.store.get(p)
-		result = append(result, object{"_id": o["_id"], "name": o["name"], "script": o["script"], "language": o["language"],
-			"context": o["context"], "_type": object{"_id": "scripts", "name": "Scripting", "collection": true}})
+		result = append(result, scriptAsService(o))
 	}
 	return ok(object{"result": result})
+}
+
+// scriptAsService is a script as the list of services shows it: all of it as text.
+func scriptAsService(o object) object {
+	s := object{"_id": o["_id"], "name": o["name"], "script": o["script"], "language": o["language"], "context": o["context"],
+		"evaluatorVersion": "V" + strings.TrimPrefix(strings.Replace(orDefault(str(o["evaluatorVersion"]), "1.0"), ".", "_", 1), "V"),
+		"_type":            object{"_id": "scripts", "name": "Scripting", "collection": true}}
+	for name, none := range map[string]string{"createdBy": "null", "lastModifiedBy": "null", "creationDate": "0", "lastModifiedDate": "0"} {
+		s[name] = orDefault(text(o[name]), none)
+	}
+	if d := str(o["description"]); d != "" {
+		s["description"] = d
+	}
+	return s
 }
 
 func (t *Tenant) serviceTypes() *reply {
@@ -206,7 +220,7 @@ func childFamily(service, kind string) family {
 				return a
 			}
 		}
-		if _, sent := w.body["redirectAfterFormPostURI"]; w.old != nil && !sent {
+		if _, sent := w.body["redirectAfterFormPostURI"]; str(w.old["redirectAfterFormPostURI"]) != "" && !sent && !t.atLeast(9, 0) {
 			return refusal(http.StatusInternalServerError, "Unable to update SMS config: "+
 				"Data validation failed for the attribute, Redirect after form post URL")
 		}
@@ -220,6 +234,11 @@ func childFamily(service, kind string) family {
 	return f
 }
 
+// storeSchemaJSON is the schema of the ESV secret store, as recorded.
+//
+//go:embed storeschema.json
+var storeSchemaJSON []byte
+
 // routeSecrets serves the ESV secret store and its mappings: rest is stores, type,
 // id, mappings, secretId.
 func (t *Tenant) routeSecrets(r *request, target amTarget, rest []string) *reply {
@@ -227,6 +246,8 @@ func (t *Tenant) routeSecrets(r *request, target amTarget, rest []string) *reply
 	switch {
 	case len(rest) == 0 && r.isAction("nextdescendents"):
 		return t.descendants(target.key)
+	case len(rest) == 2 && rest[1] == provider && r.isAction("schema"):
+		return &reply{status: http.StatusOK, kind: amType, raw: storeSchemaJSON}
 	case len(rest) == 2 && (r.isAction("schema") || r.method == http.MethodGet):
 		return t.serveCollection(r, target.realm, target.key, family{remaining: -1})
 	case len(rest) == 3 && rest[1] == provider && rest[2] == "ESV":
@@ -343,13 +364,13 @@ func (t *Tenant) routeGlobalServices(r *request, target amTarget, rest []string)
 func (t *Tenant) scriptContexts(r *request, target amTarget, rest []string) *reply {
 	switch len(rest) {
 	case 0:
-		return t.list(r, target.key, family{noRev: true, remaining: -1})
+		return t.list(r, target.key, family{remaining: -1})
 	case 1, 2:
 		o, found := t.store.get(target.key)
 		if !found {
 			return notFound()
 		}
-		return ok(o)
+		return tagged(ok(with(o, "_rev", revision(o))))
 	}
 	return unknown(r)
 }
@@ -387,7 +408,7 @@ func (t *Tenant) routeDesigner(r *request, target amTarget, rest []string) *repl
 	if len(rest) == 0 || len(rest) > 2 || rest[0] != "node-type" {
 		return unknown(r)
 	}
-	f := family{policy: "EXACT", remaining: -1, upsert: true, noRev: true,
+	f := family{policy: "EXACT", remaining: -1, upsert: true,
 		missing: func(_, id, _ string) string { return "Node Type with resource ID " + id + " does not exist" },
 		check:   checkDesigned,
 		remove: func(t *Tenant, w *change) *reply {

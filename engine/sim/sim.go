@@ -93,16 +93,20 @@ func NewGroup(o Options) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	added, err := loadDefaults()
+	if err != nil {
+		return nil, err
+	}
 	g := &Group{o: o, account: a, promotion: newPromotions()}
 	roles := []string{"development", "staging", "production"}
 	if o.UAT {
 		roles = slices.Insert(roles, 1, "uat")
 	}
 	for i, role := range roles {
-		g.tenants = append(g.tenants, newTenant(g, role, i, types))
+		g.tenants = append(g.tenants, newTenant(g, role, i, types, added))
 	}
 	if o.Standalone {
-		g.tenants = append(g.tenants, newTenant(g, "sandbox", alone, types))
+		g.tenants = append(g.tenants, newTenant(g, "sandbox", alone, types, added))
 	}
 	return g, nil
 }
@@ -142,6 +146,7 @@ type Tenant struct {
 	role  string
 	place int // in group.tenants, from the lowest; or alone
 	types *nodeTypes
+	defaults
 
 	store    *store
 	services map[string]string // realm services and their titles, seeds teach more
@@ -156,9 +161,9 @@ type Tenant struct {
 	promoteCalls, dryRuns int
 }
 
-func newTenant(g *Group, role string, place int, types *nodeTypes) *Tenant {
+func newTenant(g *Group, role string, place int, types *nodeTypes, added defaults) *Tenant {
 	t := &Tenant{
-		group: g, role: role, place: place, types: types,
+		group: g, role: role, place: place, types: types, defaults: added,
 		store:    newStore(),
 		services: knownServices(),
 		taught:   map[string]string{},

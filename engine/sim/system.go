@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -43,14 +44,35 @@ func (t *Tenant) serveSystem(r *request, rest []string) *reply {
 		}
 		return pagedObjects(r, ids)
 	case len(rest) == 2 || len(rest) == 3:
+		if cookie := r.query.Get("_pagedResultsCookie"); cookie != "" {
+			if _, err := strconv.Atoi(cookie); err != nil {
+				r.query.Del("_pagedResultsCookie") // of a connector that ran elsewhere
+			}
+		}
 		if len(rest) == 3 && r.method == http.MethodPut {
 			if _, found := t.store.get(join("openidm", "system", rest[0], rest[1], rest[2])); !found {
 				return refusal(http.StatusNotFound, "Create with client provided ID is not supported.")
 			}
 		}
-		return t.serveObjects(r, join("openidm", "system", rest[0], rest[1]), rest[2:])
+		return bare(t.serveObjects(r, join("openidm", "system", rest[0], rest[1]), rest[2:]))
 	}
 	return unknown(r)
+}
+
+// bare takes away what objects of target systems have not: revisions and totals.
+func bare(a *reply) *reply {
+	o := obj(a.body)
+	if l, isList := o["result"].([]any); isList {
+		for i := range l {
+			l[i] = without(obj(l[i]), "_rev")
+		}
+		o = with(o, "totalPagedResultsPolicy", "NONE", "totalPagedResults", -1)
+	}
+	if o != nil {
+		a.body = without(o, "_rev")
+	}
+	delete(a.headers, "ETag")
+	return a
 }
 
 // systemStatus is what IDM says of a connector; one that is not enabled is not there.

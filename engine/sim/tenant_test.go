@@ -258,6 +258,18 @@ func TestJourneys(t *testing.T) {
 	}
 }
 
+// Before AM 9, a provider's URL could not be taken away by leaving it out.
+func TestRedirectOfOlderProviders(t *testing.T) {
+	w := newWorld(t, sim.Options{AMVersion: "8.1.0-SNAPSHOT"})
+	idp := alpha + "/realm-config/services/SocialIdentityProviders"
+	w.dev.want(201, "PUT", idp, m{})
+	w.dev.want(201, "PUT", idp+"/oidcConfig/okta", m{"clientId": "c"})
+	w.dev.want(200, "PUT", idp+"/oidcConfig/okta", m{"clientId": "c", "redirectAfterFormPostURI": "https://a.example"})
+	w.dev.refused(500, "Unable to update SMS config: Data validation failed for the attribute, Redirect after form post URL",
+		"PUT", idp+"/oidcConfig/okta", m{"clientId": "c"})
+	w.dev.want(200, "PUT", idp+"/oidcConfig/okta", m{"clientId": "c", "redirectAfterFormPostURI": ""})
+}
+
 func TestOlderAM(t *testing.T) {
 	w := newWorld(t, sim.Options{AMVersion: "8.0.0-SNAPSHOT"})
 	w.dev.want(201, "PUT", nodes+"ValidatedUsernameNode/n", m{})
@@ -300,8 +312,6 @@ func TestServices(t *testing.T) {
 	idp := services + "/SocialIdentityProviders"
 	w.dev.want(201, "PUT", idp, m{})
 	w.dev.want(201, "PUT", idp+"/oidcConfig/okta", m{"clientId": "c", "clientSecret": "hush", "transform": "s"})
-	w.dev.refused(500, "Unable to update SMS config: Data validation failed for the attribute, Redirect after form post URL",
-		"PUT", idp+"/oidcConfig/okta", m{"clientId": "c"})
 	w.dev.want(200, "PUT", idp+"/oidcConfig/okta", m{"clientId": "d", "redirectAfterFormPostURI": ""})
 	w.dev.refused(400, "Invalid attribute specified.", "PUT", idp+"/oidcConfig/okta", m{"newThing": 1, "redirectAfterFormPostURI": ""})
 	read := w.dev.want(200, "GET", idp+"/oidcConfig/okta", nil)
