@@ -67,6 +67,7 @@ type world struct {
 	dev   *client
 	stage *client
 	prod  *client
+	asked bool // what nobody knows, on purpose
 }
 
 func newWorld(t *testing.T, o sim.Options) *world {
@@ -83,6 +84,9 @@ func newWorld(t *testing.T, o sim.Options) *world {
 	w.stage = w.client("staging")
 	w.prod = w.client("production")
 	t.Cleanup(func() {
+		if w.asked {
+			return
+		}
 		for _, tenant := range g.Tenants() {
 			for _, r := range tenant.Unknown() {
 				if !strings.Contains(r.Path, "no-such") && !strings.HasSuffix(r.Path, "/ccc/apply") {
