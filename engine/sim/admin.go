@@ -50,13 +50,13 @@ func (g *Group) Admin() http.Handler {
 		if r.URL.Query().Get("unknown") == "true" {
 			l = t.Unknown()
 		}
-		adminJSON(w, http.StatusOK, slices.Concat([]Request{}, l))
+		adminJSON(w, http.StatusOK, append([]Request{}, l...))
 	})
 	on("GET /tenants/{role}/counts", func(w http.ResponseWriter, _ *http.Request, t *Tenant) {
-		adminJSON(w, http.StatusOK, slices.Concat([]Count{}, t.Counts()))
+		adminJSON(w, http.StatusOK, append([]Count{}, t.Counts()...))
 	})
 	on("GET /tenants/{role}/faults", func(w http.ResponseWriter, _ *http.Request, t *Tenant) {
-		adminJSON(w, http.StatusOK, slices.Concat([]string{}, t.faultTexts()))
+		adminJSON(w, http.StatusOK, append([]string{}, t.faultTexts()...))
 	})
 	on("PUT /tenants/{role}/faults", putFaults)
 	on("DELETE /tenants/{role}/faults", func(w http.ResponseWriter, _ *http.Request, t *Tenant) {
