@@ -22,7 +22,7 @@
 //	admin.go state.go           the endpoint beside the tenants; what a restart needs
 //	oauth.go                    service account, tokens, scopes, serverinfo
 //	am.go journeys.go scripts.go services.go policies.go saml.go    AM
-//	idm.go system.go            IDM
+//	idm.go patch.go system.go   IDM
 //	governance.go               IGA: workflows, forms, request types
 //	environment.go esv.go       ESVs, restart, domains, direct configuration
 //	promotion.go integrity.go report.go class.go    promotions
