@@ -21,6 +21,7 @@ var may = map[string][]string{
 	"placeholders":   {},
 	"schema":         {"placeholders"},
 	"diff":           {"schema", "placeholders"},
+	"diff/picture":   {"diff", "schema"},
 	"engine":         {"diff", "schema", "placeholders"},
 	"fixtures":       {},
 	"fixtures/scale": {"fixtures"},
@@ -29,7 +30,7 @@ var may = map[string][]string{
 	"engine/repo":    {"schema", "placeholders"},
 	"engine/tenant":  {"schema"},
 	"engine/sim":     {},
-	"engine/report":  {"engine", "diff", "schema"},
+	"engine/report":  {"engine", "diff", "diff/picture", "schema"},
 	"cmd/lockstep":   {"*"},
 }
 
