@@ -51,7 +51,7 @@ First time here? Try all of it on a simulated tenant group: lockstep sandbox --h
 			root.AddCommand(c)
 		}
 	}
-	add("look", newValidateCommand(a), newDiffCommand(a), newExportCommand(a), newShowCommand(a), newDriftCommand(a))
+	add("look", newValidateCommand(a), newDiffCommand(a), newGraphCommand(a), newExportCommand(a), newShowCommand(a), newDriftCommand(a))
 	add("change", newESVCommand(a), newPlanCommand(a), newApplyCommand(a), newRollbackCommand(a), newPromoteCommand(a))
 	add("git", newCheckCommand(a), newHookCommand(a))
 	add("help", newInitCommand(a), newSandboxCommand(a), newDemoCommand(a), newTypesCommand(a), newExplainCommand(a), newDoctorCommand(a), newVersionCommand(a))

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -58,6 +59,20 @@ type Options struct {
 
 // Counts says how much of a change the picture marks.
 type Counts struct{ Added, Removed, Changed, Rewired int }
+
+// String names what there is: "1 added, 2 rewired"; "" when nothing is marked.
+func (c Counts) String() string {
+	var parts []string
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{c.Added, "added"}, {c.Removed, "removed"}, {c.Changed, "changed"}, {c.Rewired, "rewired"}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
 
 // Counts counts the marks: nodes, page children included, and outcomes.
 func (p *Picture) Counts() Counts {
@@ -191,8 +206,7 @@ func (p *Picture) Summary() string {
 		s = fmt.Sprintf("Journey %s, 1 node", p.g.heading())
 	}
 	if p.g.diff {
-		c := p.Counts()
-		s += fmt.Sprintf(": %d added, %d removed, %d changed, %d rewired", c.Added, c.Removed, c.Changed, c.Rewired)
+		s += ": " + cmp.Or(p.Counts().String(), "no node differs")
 	}
 	return s
 }

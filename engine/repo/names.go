@@ -39,6 +39,10 @@ func safeName(s string) string {
 	return shorten(name)
 }
 
+// SafeName makes a file name of an id or a name, as the layouts do: what a file system refuses is
+// percent-encoded, and nothing in it leads out of a folder.
+func SafeName(s string) string { return safeName(s) }
+
 func escape(b *strings.Builder, s string) {
 	for i := range len(s) {
 		fmt.Fprintf(b, "%%%02X", s[i])

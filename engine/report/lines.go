@@ -13,3 +13,16 @@ func (s Style) Good(t string) string { return s.green(t) }
 
 // Bad colours a sign of failure.
 func (s Style) Bad(t string) string { return s.red(t) }
+
+// Sign colours the sign of a change: + added, - removed, ~ changed.
+func (s Style) Sign(sign string) string {
+	switch sign {
+	case "+":
+		return s.green(sign)
+	case "-":
+		return s.red(sign)
+	case "~":
+		return s.yellow(sign)
+	}
+	return sign
+}
