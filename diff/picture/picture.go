@@ -211,19 +211,39 @@ func (p *Picture) Summary() string {
 	return s
 }
 
-// legend explains the marks.
-func (c *canvas) legend(x, y float64) {
-	for _, l := range []struct {
+// Legend is the explanation of the marks as a piece of HTML, for a page that has Style and pictures drawn with
+// Options.Inline.
+func Legend() string {
+	c := &canvas{}
+	for _, l := range marks {
+		c.b.WriteString(`<span><svg class="lp" width="20" height="18" viewBox="0 0 20 18" aria-hidden="true">`)
+		c.badge(l.m, 10, 9, 7)
+		c.b.WriteString("</svg>" + l.text + "</span>")
+	}
+	for _, l := range wires {
+		fmt.Fprintf(&c.b, `<span><svg class="lp" width="36" height="10" viewBox="0 0 36 10" aria-hidden="true"><path class="lp-w %s" d="M1 5h34"/></svg>%s</span>`, l.class, l.text)
+	}
+	return c.b.String()
+}
+
+var (
+	marks = []struct {
 		m    mark
 		text string
-	}{{added, "added"}, {removed, "removed"}, {changed, "changed"}, {rewired, "rewired:"}} {
+	}{{added, "added"}, {removed, "removed"}, {changed, "changed"}, {rewired, "rewired:"}}
+	wires = []struct{ class, text string }{{"lp-was", "before"}, {"lp-now", "now"}}
+)
+
+// legend explains the marks.
+func (c *canvas) legend(x, y float64) {
+	for _, l := range marks {
 		c.badge(l.m, x+8, y, 8)
 		x += 22
 		c.text("lp-s", x, y+4, l.text)
 		x += noteFont.width(l.text) + 20
 	}
 	x -= 12
-	for _, l := range []struct{ class, text string }{{"lp-was", "before"}, {"lp-now", "now"}} {
+	for _, l := range wires {
 		fmt.Fprintf(&c.b, `<path class="lp-w %s" d="M%s %sh34"/>`, l.class, num(x), num(y))
 		x += 42
 		c.text("lp-s", x, y+4, l.text)

@@ -2,37 +2,51 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
 	"slices"
 	"strings"
 
-	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/diff/picture"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 //go:embed report.html
 var reportHTML string
 
-// htmlPage is what the template sees. All text goes through html/template's escapes; nothing here is
-// marked as safe.
+// The only script of the page. The page's policy names its digest, so that no other runs.
+//
+//go:embed report.js
+var reportJS string
+
+// htmlPage is what the template sees. All text goes through html/template's escapes. Marked as safe are only
+// the script and the style sheets, which hold no text of others, and the pictures, which escape theirs.
 type htmlPage struct {
 	*Report
-	Heading   string
-	Verdict   string
-	Level     string
-	Sign      string
-	ShortBase string
-	ShortHead string
-	Counts    string
-	Findings  []htmlFinding
-	Changes   []htmlChange
-	ESVs      *htmlESVs
-	PlanText  string
-	Sections  []htmlSection
-	Totals    []total
+	Script       template.JS
+	ScriptHash   string
+	PictureStyle template.CSS
+	Searchable   bool
+	Tiles        []htmlTile
+	Chips        []htmlSection
+	ChangeCounts string
+	Heading      string
+	Verdict      string
+	Level        string
+	Sign         string
+	ShortBase    string
+	ShortHead    string
+	Counts       string
+	Findings     []htmlFinding
+	Changes      []htmlChange
+	ESVs         *htmlESVs
+	PlanText     string
+	Sections     []htmlSection
+	Totals       []total
 }
 
 type htmlSection struct{ ID, Title, Count string }
@@ -61,11 +75,20 @@ type htmlLine struct {
 	Hit                 bool
 }
 
+// htmlTile is one of the numbers at the top.
+type htmlTile struct{ ID, Level, Big, What, Sub string }
+
 type htmlChange struct {
-	Label, Did, Class, Picture string
-	Restart, Open              bool
-	Items                      []htmlItem
+	ID, Label, Did, Class, Picture string
+	Restart, Open                  bool
+	Items                          []htmlItem
+	Shot                           *htmlShot
+	NoPicture                      string // why there is none
+	Patch                          []htmlOp
+	PatchLeft                      int
 }
+
+type htmlOp struct{ Op, Path, Value string }
 
 type htmlItem struct {
 	Sign, Class, Subject, Detail string
@@ -82,9 +105,10 @@ type htmlESVs struct {
 }
 
 type htmlESVRow struct {
-	Name  string
-	Cells []string // "missing", "there", ""
-	Used  []string
+	Name       string
+	Missing    bool
+	Cells      []string // "missing", "there", ""
+	Used, More []string // the first few places, and the others
 }
 
 func writeHTML(w io.Writer, r *Report) error {
@@ -133,8 +157,9 @@ func newHTMLPage(r *Report) *htmlPage {
 		f.Summary = summaries[d.Code]
 		p.Findings = append(p.Findings, f)
 	}
-	for _, c := range r.Changes {
-		p.Changes = append(p.Changes, htmlChangeOf(c))
+	p.Changes = htmlChangesOf(r.Changes)
+	if len(r.Changes) > 0 {
+		p.ChangeCounts = summaryText(r.summarizeChanges())
 	}
 	p.Totals = totals(r.summarizeChanges())
 	p.ESVs = htmlESVsOf(r.Environments)
@@ -158,6 +183,11 @@ func newHTMLPage(r *Report) *htmlPage {
 	add(r.Promotion != nil, "promotion", "Promotion", 0)
 	add(len(r.Drift) > 0, "drift", "Drift", 0)
 	add(len(r.Unmanaged) > 0, "unmanaged", "Not managed", 0)
+	p.Tiles, p.Chips = tiles(r), chips(r)
+	p.Searchable = len(p.Findings)+len(p.Changes) > 0 || p.ESVs != nil || r.Plan != nil
+	digest := sha256.Sum256([]byte(reportJS))
+	p.Script, p.ScriptHash = template.JS(reportJS), base64.StdEncoding.EncodeToString(digest[:]) //nolint:gosec // our own file
+	p.PictureStyle = template.CSS(picture.Style())                                               //nolint:gosec // holds colours only
 	return p
 }
 
@@ -199,42 +229,6 @@ func htmlLineOf(d schema.Diagnostic, n int, l string) htmlLine {
 	return out
 }
 
-func htmlChangeOf(c ChangeView) htmlChange {
-	h := htmlChange{Label: clean(c.Label()), Did: did(c.Action), Class: string(c.Action), Restart: c.Restart, Open: c.Action == diff.Update}
-	if strings.HasPrefix(c.Picture, "https://") {
-		h.Picture = tameURL(c.Picture)
-	}
-	for _, i := range c.Items {
-		item := htmlItem{Sign: i.Kind, Subject: clean(i.Subject), Detail: clean(i.Detail), Minor: i.Minor}
-		switch i.Kind {
-		case "+":
-			item.Class = "add"
-		case "-":
-			item.Class = "del"
-		case "~":
-			item.Class = "mod"
-		}
-		shown, rest := bounded(i.Text, maxHTMLText, "-o json has all")
-		for _, l := range shown {
-			dl := htmlDiffLine{Text: cellsText(cells(strings.TrimRight(l, "\r\n")))}
-			switch {
-			case strings.HasPrefix(l, "@@"):
-				dl.Class = "hunk"
-			case strings.HasPrefix(l, "+"):
-				dl.Class = "add"
-			case strings.HasPrefix(l, "-"):
-				dl.Class = "del"
-			}
-			item.Lines = append(item.Lines, dl)
-		}
-		if rest != "" {
-			item.Lines = append(item.Lines, htmlDiffLine{Class: "hunk", Text: rest})
-		}
-		h.Items = append(h.Items, item)
-	}
-	return h
-}
-
 // htmlESVsOf makes the table of ESVs; nil when nothing is known of any.
 func htmlESVsOf(es []EnvironmentStatus) *htmlESVs {
 	t := &htmlESVs{}
@@ -270,8 +264,12 @@ func htmlESVsOf(es []EnvironmentStatus) *htmlESVs {
 		names[n] = true
 	}
 	for _, n := range schema.SortedKeys(names) {
-		row := htmlESVRow{Name: n, Used: used[n]}
+		row := htmlESVRow{Name: n, Missing: len(missing[n]) > 0, Used: used[n]}
 		slices.Sort(row.Used)
+		const most = 3
+		if len(row.Used) > most+1 {
+			row.Used, row.More = row.Used[:most], row.Used[most:]
+		}
 		for _, e := range t.Environments {
 			if missing[n][e] {
 				row.Cells = append(row.Cells, "missing")
@@ -284,6 +282,16 @@ func htmlESVsOf(es []EnvironmentStatus) *htmlESVs {
 	if len(t.Rows) == 0 {
 		return nil
 	}
+	// What is missing somewhere comes first.
+	slices.SortStableFunc(t.Rows, func(a, b htmlESVRow) int {
+		switch {
+		case a.Missing == b.Missing:
+			return 0
+		case a.Missing:
+			return -1
+		}
+		return 1
+	})
 	return t
 }
 
