@@ -65,7 +65,7 @@ func runDiff(ctx context.Context, a *app, o diffOptions) error {
 		return err
 	}
 	r := &report.Report{
-		Title: "Changes from " + from.Origin + " to " + to.Origin, Tool: "lockstep " + toolVersion(), Source: to.Origin, Commit: to.Commit,
+		Title: "Changes from " + called(from) + " to " + called(to), Tool: "lockstep " + toolVersion(), Source: to.Origin, Commit: to.Commit,
 		Resources: to.Len(), Compared: true, Changes: report.ViewsOf(changes),
 	}
 	if err := report.Write(a.stdout, format, r, a.options()); err != nil {
@@ -78,6 +78,14 @@ func runDiff(ctx context.Context, a *app, o diffOptions) error {
 		return said(exitChanges)
 	}
 	return nil
+}
+
+// called is what people call a source.
+func called(l *loaded) string {
+	if l.Origin == "." {
+		return "this folder"
+	}
+	return l.Origin
 }
 
 // unreadable ends a command when a source holds files that can't be read: what is not known can't be compared,

@@ -48,6 +48,13 @@ func planChanges(plan *engine.Plan, changes []diff.Change) []diff.Change {
 			kind, text, _ := strings.Cut(l, " ")
 			c.Items = append(c.Items, diff.Item{Kind: kind, Subject: text})
 		}
+		if t, _ := schema.TypeOf(s.Key.Type); t != nil && t.Journey && len(s.Body) > 0 {
+			// The file keeps what is written, not what was there: a journey is drawn as it will be.
+			if v, err := schema.ParseJSON(s.Body); err == nil {
+				body, _ := v.(map[string]any)
+				c.After = &schema.Resource{Key: s.Key, Body: body}
+			}
+		}
 		out = append(out, c)
 	}
 	return out

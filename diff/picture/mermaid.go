@@ -2,7 +2,6 @@ package picture
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -15,15 +14,18 @@ func (p *Picture) Mermaid() string {
 	g := p.g
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
+	nodes, ways, _ := g.walk()
 	short := map[string]string{}
-	for i, n := range g.nodes {
+	var wires []*wire
+	for i, n := range nodes {
 		short[n.id] = fmt.Sprintf("n%d", i)
+		wires = append(wires, ways[n.id]...)
 	}
-	for _, n := range g.nodes {
+	for _, n := range nodes {
 		fmt.Fprintf(&b, "  %s%s\n", short[n.id], n.mermaid())
 	}
 	var styles []string
-	for i, w := range g.wires {
+	for i, w := range wires {
 		line, label := "-->", ""
 		switch {
 		case w.mark == removed, w.mark == rewired && w.on == before:
@@ -55,13 +57,12 @@ func (p *Picture) Mermaid() string {
 		{"changed", "modbg", "mod", ",stroke-width:2px", func(n *node) bool { return n.mark == changed }},
 	} {
 		var ids []string
-		for _, n := range g.nodes {
+		for _, n := range nodes {
 			if c.in(n) {
 				ids = append(ids, short[n.id])
 			}
 		}
 		if len(ids) > 0 {
-			slices.Sort(ids)
 			fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:%s%s\n  class %s %s\n", c.name, light[c.fill], light[c.line], light["ink"], c.more, strings.Join(ids, ","), c.name)
 		}
 	}

@@ -19,12 +19,25 @@ type Line struct {
 // where its outcomes lead. What can't be reached comes last, and says so.
 func (p *Picture) Outline() []Line {
 	g := p.g
-	ways := map[string][]*wire{}
+	order, ways, reached := g.walk()
+	var lines []Line
+	for i, n := range order {
+		if n.static != "" && n.id != schema.StartNode || n.static == "" && !n.known {
+			continue // where outcomes lead, with none of its own
+		}
+		lines = append(lines, g.nodeLines(n, ways[n.id], i >= reached)...)
+	}
+	return lines
+}
+
+// walk lists the nodes as people meet them from the start, outcome by outcome, then those that can't be reached;
+// reached counts the former. ways are the wires of each node.
+func (g *graph) walk() (order []*node, ways map[string][]*wire, reached int) {
+	ways = map[string][]*wire{}
 	for _, w := range g.wires {
 		ways[w.from] = append(ways[w.from], w)
 	}
 	seen := map[string]bool{}
-	var order []*node
 	queue := []string{schema.StartNode}
 	reach := func() {
 		for len(queue) > 0 {
@@ -50,21 +63,14 @@ func (p *Picture) Outline() []Line {
 		}
 	}
 	reach()
-	reached := len(order)
+	reached = len(order)
 	for _, n := range g.nodes {
-		if n.known && !seen[n.id] {
+		if !seen[n.id] && n.static == "" {
 			queue = append(queue, n.id)
 			reach()
 		}
 	}
-	var lines []Line
-	for i, n := range order {
-		if n.static != "" && n.id != schema.StartNode || n.static == "" && !n.known {
-			continue // where outcomes lead, with none of its own
-		}
-		lines = append(lines, g.nodeLines(n, ways[n.id], i >= reached)...)
-	}
-	return lines
+	return order, ways, reached
 }
 
 var markSigns = [...]string{same: "", added: "+", removed: "-", changed: "~", rewired: "~"}

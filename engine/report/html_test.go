@@ -69,6 +69,27 @@ func TestHTMLPictures(t *testing.T) {
 	}
 }
 
+func TestMarkdownPictures(t *testing.T) {
+	out := string(render(t, Markdown, journeyReport(t, "Reset"), Options{}))
+	checkMarkdown(t, out)
+	for _, want := range []string{"<details><summary>Picture</summary>\n\n```mermaid\nflowchart LR\n", "  n2 ==>|\"#43; true\"| n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	checkMarkdown(t, string(render(t, Markdown, journeyReport(t, nasty), Options{})))
+	// A full page drops pictures before it drops changes.
+	r := journeyReport(t, "Reset")
+	for len(r.Changes) < 100 {
+		r.Changes = append(r.Changes, r.Changes[0])
+	}
+	out = string(render(t, Markdown, r, Options{}))
+	checkMarkdown(t, out)
+	if strings.Count(out, "alpha/journey/Reset") < 100 || !strings.Contains(out, "```mermaid") {
+		t.Errorf("%d changes", strings.Count(out, "alpha/journey/Reset"))
+	}
+}
+
 // The page's policy lets only its own script run.
 func TestHTMLScript(t *testing.T) {
 	page := string(render(t, HTML, sampleReport(), Options{}))

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/diff/picture"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -18,6 +19,8 @@ const (
 	maxMarkdown = 65000
 	// maxBlock bounds one resource's difference, so that one large script leaves room for the others.
 	maxBlock = 12000
+	// maxChart bounds a journey's chart: larger ones are no help in a comment.
+	maxChart = 8000
 	maxCell  = 300
 	maxRows  = 100
 	// Marker lets the next run find the comment, to edit it in place.
@@ -348,7 +351,8 @@ func (m *mdPage) changes(r *Report) {
 		}
 	}
 	for _, c := range r.Changes {
-		if left > 0 || !m.add(mdChange(c)) {
+		// A picture is the first to go when the page gets full.
+		if left > 0 || !m.add(mdChange(c, mdPicture(c))) && !m.add(mdChange(c, "")) {
 			left++
 		}
 	}
@@ -357,7 +361,21 @@ func (m *mdPage) changes(r *Report) {
 	}
 }
 
-func mdChange(c ChangeView) string {
+// mdPicture is the picture of a journey's change as a Mermaid chart, folded; "" when there is none, or it is
+// too large to be read there.
+func mdPicture(c ChangeView) string {
+	p, ok, err := picture.Change(&c.Change)
+	if err != nil || !ok || c.Action == diff.Delete {
+		return ""
+	}
+	chart := p.Mermaid()
+	if len(chart) > maxChart {
+		return ""
+	}
+	return "<details><summary>Picture</summary>\n\n" + fenced("mermaid", chart) + "\n</details>\n"
+}
+
+func mdChange(c ChangeView, chart string) string {
 	var b strings.Builder
 	p := &printer{w: &b, o: Options{All: true}}
 	p.items(c)
@@ -366,7 +384,7 @@ func mdChange(c ChangeView) string {
 		head += " · needs a restart"
 	}
 	body := clipLines(b.String(), maxBlock)
-	if body == "" && c.Picture == "" {
+	if body == "" && c.Picture == "" && chart == "" {
 		return "\n- " + head + "\n"
 	}
 	s := "\n<details><summary>" + head + "</summary>\n\n"
@@ -375,6 +393,9 @@ func mdChange(c ChangeView) string {
 	}
 	if body != "" {
 		s += fenced("diff", mdDiff(body))
+	}
+	if chart != "" {
+		s += "\n" + chart
 	}
 	return s + "\n</details>\n"
 }
