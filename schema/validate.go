@@ -105,6 +105,14 @@ func (d *Diagnostic) excerpt(src *Source) {
 	d.setExcerpt(src.Excerpt(d.Pos.File, from, d.Pos.Line), from)
 }
 
+// AddExcerpt fills in the lines around the finding's place from the set that it is about, with values that may
+// be secret hidden; not in findings of rules about secrets, which leave them out on purpose.
+func (d *Diagnostic) AddExcerpt(s *Set) {
+	if r, ok := s.Get(d.Key); ok && len(d.Excerpt) == 0 {
+		d.excerpt(r.Source)
+	}
+}
+
 func (d *Diagnostic) setExcerpt(lines []string, from int) {
 	if len(lines) == 0 || len(lines[len(lines)-1]) > maxExcerptLine {
 		return // a document on one line: showing it helps nobody

@@ -159,7 +159,11 @@ func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name stri
 		}
 		return status, nil, nil
 	}
-	return status, schema.MissingDiagnostics(name, schema.MissingESVs(schema.ESVReferences(want), have)), nil
+	lacks := schema.MissingDiagnostics(name, schema.MissingESVs(schema.ESVReferences(want), have))
+	for i := range lacks {
+		lacks[i].AddExcerpt(want)
+	}
+	return status, lacks, nil
 }
 
 type driftOptions struct {

@@ -101,6 +101,9 @@ func TestHTMLScript(t *testing.T) {
 	if !strings.Contains(page, "<script>"+reportJS+"</script>") {
 		t.Error("the script in the page is not the file")
 	}
+	if !strings.Contains(page, `data-kind="error"`) { // html/template takes data-on… for a handler, and quotes it twice
+		t.Error("no filter for errors")
+	}
 	for _, bad := range []string{"innerHTML", "eval(", "fetch(", "XMLHttpRequest", "import("} {
 		if strings.Contains(reportJS, bad) {
 			t.Errorf("the script has %s", bad)

@@ -84,7 +84,10 @@ func tiles(r *Report) []htmlTile {
 		errs, warnings := r.Findings.Count(schema.Error), r.Findings.Count(schema.Warning)
 		switch {
 		case errs > 0:
-			t.Level, t.Big, t.What, t.Sub = "bad", number(errs), words(errs, "error", "errors"), "and "+count(warnings, "warning", "warnings")
+			t.Level, t.Big, t.What, t.Sub = "bad", number(errs), words(errs, "error", "errors"), "no warnings"
+			if warnings > 0 {
+				t.Sub = "and " + count(warnings, "warning", "warnings")
+			}
 		case warnings > 0:
 			t.Level, t.Big, t.What, t.Sub = "warning", number(warnings), words(warnings, "warning", "warnings"), "no errors"
 		case len(r.Findings) > 0:

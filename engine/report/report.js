@@ -7,10 +7,10 @@
   if (!tools || !items.length) return;
   tools.hidden = false;
   const text = new Map(items.map(e => [e, e.textContent.toLowerCase()]));
-  const chips = $("[data-only]", tools);
+  const chips = $("[data-kind]", tools);
   const apply = () => {
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const only = chips.filter(c => c.getAttribute("aria-pressed") === "true").map(c => c.dataset.only);
+    const only = chips.filter(c => c.getAttribute("aria-pressed") === "true").map(c => c.dataset.kind);
     let shown = 0;
     for (const e of items) {
       const ok = words.every(w => text.get(e).includes(w)) && (!only.length || only.includes(e.dataset.item));
