@@ -123,3 +123,30 @@ func TestCorpusChanges(t *testing.T) {
 	}
 	t.Logf("%d changed journeys", drawn)
 }
+
+// BenchmarkCorpus draws the journey of the corpus with the most nodes.
+func BenchmarkCorpus(b *testing.B) {
+	var largest *schema.Resource
+	for _, source := range sources(b) {
+		set, _, err := repo.LoadPath(source, repo.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, r := range set.OfType("journey") {
+			if largest == nil || len(schema.NodeRefs(r.Body)) > len(schema.NodeRefs(largest.Body)) {
+				largest = r
+			}
+		}
+	}
+	if largest == nil {
+		b.Fatal("no journeys")
+	}
+	for b.Loop() {
+		p, err := picture.Journey(largest)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.SVG(picture.Options{})
+	}
+	b.ReportMetric(float64(len(schema.NodeRefs(largest.Body))), "nodes")
+}

@@ -185,11 +185,12 @@ func (g *graph) stack(columns [][]*node, next map[string][]string) {
 				if g.byID[to].static != "" {
 					into = pillHeight / 2
 				}
-				row := n.h / 2
-				if len(n.outcomes) > 0 {
-					row = n.row(min(k, len(n.outcomes)-1)) - n.at.y
+				// The first way on goes straight ahead, the others each a little lower.
+				ahead := portHeight
+				if n.static != "" {
+					ahead = n.h / 2
 				}
-				wanted[to] = append(wanted[to], n.at.y+row-into)
+				wanted[to] = append(wanted[to], n.at.y+ahead-into+float64(k)*rowHeight*1.5)
 			}
 		}
 		x += wide + columnsGapX

@@ -384,14 +384,3 @@ func TestContrast(t *testing.T) {
 		t.Error("a colour is missing in the style sheet")
 	}
 }
-
-func BenchmarkSVG(b *testing.B) {
-	r := nastyJourney(b, "Login")
-	for b.Loop() {
-		p, err := picture.Journey(r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p.SVG(picture.Options{})
-	}
-}

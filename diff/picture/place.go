@@ -220,13 +220,13 @@ func (g *graph) spread() {
 	}
 }
 
-// hits counts the pairs of nodes that would lie on each other, less than half a gap apart.
+// hits counts the pairs of nodes that would lie on each other, or too near for wires to pass.
 func (g *graph) hits(fx, fy float64) int {
 	hits := 0
 	for i, a := range g.nodes {
-		ra := rect{a.at.x * fx, a.at.y * fy, a.w, a.h}.grown(gapX/4, gapY/4)
+		ra := rect{a.at.x * fx, a.at.y * fy, a.w, a.h}.grown(gapX*.4, gapY/4)
 		for _, b := range g.nodes[i+1:] {
-			if ra.overlaps(rect{b.at.x * fx, b.at.y * fy, b.w, b.h}.grown(gapX/4, gapY/4)) {
+			if ra.overlaps(rect{b.at.x * fx, b.at.y * fy, b.w, b.h}.grown(gapX*.4, gapY/4)) {
 				hits++
 			}
 		}
