@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -30,6 +31,7 @@ type seen struct {
 	texts         []box
 	cards         []box
 	wires         map[string]bool // from, outcome, to
+	at            map[string]box  // the cards by their nodes
 	nodes         map[string]bool
 	paths         []path
 	width, height float64
@@ -46,7 +48,7 @@ var (
 // read parses an SVG strictly, and fails on what pictures must not hold.
 func read(t *testing.T, name string, svg []byte) seen {
 	t.Helper()
-	s := seen{wires: map[string]bool{}, nodes: map[string]bool{}}
+	s := seen{wires: map[string]bool{}, nodes: map[string]bool{}, at: map[string]box{}}
 	d := xml.NewDecoder(bytes.NewReader(svg))
 	var stack []xml.StartElement
 	for {
@@ -113,7 +115,9 @@ func (s *seen) element(e xml.StartElement, stack []xml.StartElement) {
 		}
 	case "rect":
 		if class := attr(e, "class"); class == "lp-card" || class == "lp-ok" || class == "lp-no" {
-			s.cards = append(s.cards, box{float(e, "x"), float(e, "y"), float(e, "width"), float(e, "height"), ""})
+			card := box{float(e, "x"), float(e, "y"), float(e, "width"), float(e, "height"), ""}
+			s.cards = append(s.cards, card)
+			s.at[attr(stack[len(stack)-2], "data-id")] = card // an inner journey's card behind comes first
 		}
 	case "path":
 		parent := stack[len(stack)-2]
@@ -131,6 +135,35 @@ func (s *seen) text(e xml.StartElement, text string) {
 		b.x -= w
 	}
 	s.texts = append(s.texts, b)
+}
+
+// arranged says whether the cards stand to each other as their coordinates say: left of, above.
+// It gives the number of pairs that it looked at.
+func arranged(t *testing.T, name string, r *schema.Resource, s seen) (pairs int) {
+	t.Helper()
+	type place struct {
+		x, y float64
+		card box
+	}
+	var places []place
+	for _, ref := range schema.NodeRefs(r.Body) {
+		vx, _ := schema.Lookup(r.Body, ref.Pointer+"/x")
+		vy, _ := schema.Lookup(r.Body, ref.Pointer+"/y")
+		x, errX := strconv.ParseFloat(fmt.Sprint(vx), 64)
+		y, errY := strconv.ParseFloat(fmt.Sprint(vy), 64)
+		if ref.Page == "" && errX == nil && errY == nil {
+			places = append(places, place{x, y, s.at[ref.ID]})
+		}
+	}
+	for i, a := range places {
+		for _, b := range places[i+1:] {
+			pairs++
+			if (a.x-b.x)*(a.card.x-b.card.x) < -1.5 || (a.y-b.y)*(a.card.y-b.card.y) < -1.5 {
+				t.Errorf("%s: a card is on the wrong side of another: coordinates %v and %v, drawn at %v and %v", name, []float64{a.x, a.y}, []float64{b.x, b.y}, a.card, b.card)
+			}
+		}
+	}
+	return pairs
 }
 
 var numbers = regexp.MustCompile(`-?[0-9.]+`)
