@@ -104,10 +104,10 @@ func straightest(a, b point) path {
 // way is the cheapest way from a to b: a curve if it is free, else straight lines around the cards.
 func (g *graph) way(a, b point, to string, cards []rect, used []segment) path {
 	best := straightest(a, b)
-	cost := best.length() + hitCost*float64(best.hits(cards))
+	cost := best.length() + hitCost*float64(best.hits(cards, len(cards)))
 	if b.x < a.x+2*stub-4 {
 		cost += 2 * hitCost // a curve back hides under its own card
-	} else if best.hits(cards) == 0 {
+	} else if cost < hitCost {
 		return best
 	}
 	try := func(p path) {
@@ -115,7 +115,11 @@ func (g *graph) way(a, b point, to string, cards []rect, used []segment) path {
 		if c >= cost {
 			return
 		}
-		c += hitCost*float64(p.hits(cards)) + p.shared(used, to)
+		c += hitCost * float64(p.hits(cards, int((cost-c)/hitCost)))
+		if c >= cost {
+			return
+		}
+		c += p.shared(used, to)
 		if c < cost {
 			best, cost = p, c
 		}
@@ -233,11 +237,15 @@ func (p path) length() float64 {
 	return sum
 }
 
-// hits counts the cards that the path passes over. Its ends touch their own cards, which is no hit.
-func (p path) hits(cards []rect) int {
+// hits counts the cards that the path passes over, up to one more than most: who asks has a better way then. Its
+// ends touch their own cards, which is no hit.
+func (p path) hits(cards []rect, most int) int {
 	lines := p.lines()
 	n := 0
 	for _, c := range cards {
+		if n > most {
+			break
+		}
 		r := c.grown(1, 3)
 		for i, s := range lines {
 			if i == 0 {
