@@ -55,6 +55,9 @@ type Config struct {
 	Poll     time.Duration // between two looks at a restart; 0 means 5 s
 	Retries  int           // further attempts after a failed one; 0 means 4, less than 0 none
 
+	// Direct marks configuration requests as those of a direct-configuration session.
+	Direct bool
+
 	Transport http.RoundTripper // nil means an own one
 	UserAgent string
 	// OnRequest, if set, is told of every exchange, retries and token requests included; status is 0
@@ -69,6 +72,7 @@ type Client struct {
 	parallel   int
 	agent      string
 	scope      string
+	direct     bool
 	http, anon *http.Client // with a bearer token, and without
 	tokens     *tokens
 
@@ -97,7 +101,7 @@ func New(c Config) (*Client, error) {
 	again := func(next http.RoundTripper) http.RoundTripper {
 		return &retry{next: next, retries: c.Retries, jitter: mrand.Float64}
 	}
-	cl := &Client{name: c.Name, base: base, poll: c.Poll, parallel: c.Parallel, agent: c.UserAgent, scope: c.Scope}
+	cl := &Client{name: c.Name, base: base, poll: c.Poll, parallel: c.Parallel, agent: c.UserAgent, scope: c.Scope, direct: c.Direct}
 	cl.tokens, err = newTokens(c, base, again(wire))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
@@ -268,6 +272,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	}
 	if k.match != "" {
 		req.Header.Set("If-Match", k.match)
+	}
+	if c.direct && !strings.HasPrefix(k.path, "/environment/") {
+		req.Header.Set(directHeader, "mutable")
 	}
 	return req, nil
 }
