@@ -79,8 +79,11 @@ type ApplyOptions struct {
 	Restarter Restarter
 	// Resolve fills in what a plan must not hold: ${NAME} values of ESVs, secrets.
 	Resolve func(ctx context.Context, k schema.Key, body map[string]any) (map[string]any, error)
-	On      func(Event)
-	Now     func() time.Time
+	// Wrote, if set, is told of each write before it counts as done: what was sent, and what the tenant
+	// holds now. Its error stops the run.
+	Wrote func(sent, now *schema.Resource) error
+	On    func(Event)
+	Now   func() time.Time
 }
 
 // run is one walk over a plan.
@@ -376,9 +379,18 @@ func (r *run) put(ctx context.Context, s Step, live, kept *schema.Resource) (Ste
 	if err != nil {
 		return StepDone{}, err
 	}
+	if r.o.Wrote != nil {
+		if err := r.o.Wrote(want, got); err != nil {
+			return StepDone{}, err
+		}
+	}
+	t, _ := schema.TypeOf(s.Key.Type)
 	done := StepDone{Outcome: "updated"}
-	if kept == nil {
+	switch {
+	case kept == nil:
 		done.Outcome = "created"
+	case t.API.Versioned:
+		done.Outcome = versionOutcome(kept, got)
 	}
 	done.Changed = unasked(want, got)
 	return done, r.did(s, done.Outcome, got)

@@ -31,12 +31,12 @@ func before(t *testing.T) *schema.Set {
 	return set(
 		script(t, 1, "Shop Library", "LIBRARY", "exports.a = 1;"), script(t, 9, "Old Decision", "AUTHENTICATION_TREE_DECISION_NODE", "old();"),
 		journey(t, "Login", "Sign in", 100, []int{9, 9}), journey(t, "Old", "Old", 900, []int{9}),
-		template(t, "welcome", "Hello"), cors(t, "shop", "https://old.example.com"))
+		template(t, "welcome", "Hello"), cors(t, "shop", "https://old.example.com"), variable(t, "esv-level", "1"))
 }
 
 func after(t *testing.T) *schema.Set {
 	return set(
-		variable(t, "esv-shop", "shop"), secret(t, "esv-key", true),
+		variable(t, "esv-shop", "shop"), variable(t, "esv-level", "2"), secret(t, "esv-key", true),
 		script(t, 1, "Shop Library", "LIBRARY", "exports.a = 2;"),
 		script(t, 2, "Shop Decision", "AUTHENTICATION_TREE_DECISION_NODE", `require("Shop Library"); systemEnv.getProperty("esv.shop"); systemEnv.getProperty("esv.key");`),
 		journey(t, "Login", "Log in", 100, []int{2}, "Ping"), journey(t, "Ping", "Ping", 200, nil, "Pong"), journey(t, "Pong", "Pong", 300, nil, "Ping"),

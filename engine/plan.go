@@ -117,6 +117,8 @@ type PlanOptions struct {
 	MaxDeletes  int // 0 means no limit
 	MaxPercent  int // of the live resources; 0 means no limit
 	AllowDelete int // deletes the user agreed to
+	// Rewrite names secrets whose value changed, with what to show of it: the sides don't tell.
+	Rewrite map[schema.Key]string
 }
 
 // A LimitError says that a plan deletes more than the project allows.
@@ -153,7 +155,7 @@ func NewPlan(live, want *schema.Set, o PlanOptions) (*Plan, error) {
 	for _, d := range o.Findings {
 		p.Findings = append(p.Findings, Finding{d.Code, d.Severity.String(), d.Message, d.Key, placeOf(d.Pos)})
 	}
-	changes = p.leaveReadOnly(p.leaveStatic(changes))
+	changes = p.leaveReadOnly(p.leaveStatic(o.addRewrites(changes, live, want)))
 	writes, deletes := split(changes)
 	liveRefs, wantRefs := schema.References(live), schema.References(want)
 	esvs, liveESVs := schema.ESVReferences(want), schema.ESVReferences(live)

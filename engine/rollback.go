@@ -2,16 +2,19 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 // Rollback puts back what the run in the journal changed, last step first. It writes nothing to a resource
-// that somebody changed after the run: that ends it with a *StaleError. ESVs are left as they are, since
-// their values are not kept; left names them. It may be called again after an interruption.
+// that somebody changed after the run: that ends it with a *StaleError. A secret's old value was never
+// readable and can't be put back; left names what stays as it is, and why. Where the run restarted services,
+// the way back does, too. It may be called again after an interruption.
 func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOptions) (left []Mention, err error) {
 	r := &run{p, t, j, o}
 	if len(j.Records) == 0 || j.Records[0].Plan != p.Digest {
@@ -29,23 +32,29 @@ func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOption
 		if s.Restart || !j.Has("will", s.Number) {
 			continue
 		}
-		if s.Class == schema.PerEnvironment {
-			left = append(left, Mention{s.Key, s.Name, s.Action, "its old value was not kept"})
-			continue
+		if err := ctx.Err(); err != nil {
+			return left, err
 		}
-		if r.staysCreated(s) {
-			left = append(left, Mention{s.Key, s.Name, s.Action, "it belongs to the product, and is never deleted"})
+		why, err := r.cantUndo(ctx, s)
+		if err != nil {
+			return left, err
+		}
+		if why != "" {
+			left = append(left, Mention{s.Key, s.Name, s.Action, why})
 			continue
 		}
 		if j.Has("undid", s.Number) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return left, err
-		}
 		start := o.Now()
 		r.on(StepStarted{s.Number, len(p.Steps), s.Action, s.Key, s.Name, false})
 		outcome, err := r.undo(ctx, s)
+		var refused interface{ Refused() bool }
+		if s.Class == schema.PerEnvironment && errors.As(err, &refused) && refused.Refused() {
+			// Somebody has come to use an ESV that the run created: it can stay.
+			left = append(left, Mention{s.Key, s.Name, s.Action, "the tenant refuses to put it back: " + firstLine(err.Error())})
+			outcome, err = "left", nil
+		}
 		if err != nil {
 			r.on(StepFailed{s.Number, err})
 			return left, fmt.Errorf("undo step %d, %s: %w", s.Number, s.what(), err)
@@ -55,7 +64,60 @@ func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOption
 		}
 		r.on(StepDone{Step: s.Number, Outcome: outcome, Took: o.Now().Sub(start)})
 	}
+	if err := r.restartBack(ctx); err != nil {
+		return left, err
+	}
 	return left, j.Append(Record{What: "rolled back"})
+}
+
+// restartBack restarts the services once more where the run did: they still have its values.
+func (r *run) restartBack(ctx context.Context) error {
+	i := slices.IndexFunc(r.plan.Steps, func(s Step) bool { return s.Restart && r.j.Has("will", s.Number) })
+	if i < 0 || r.o.Restarter == nil || r.j.Has("undid", r.plan.Steps[i].Number) {
+		return nil
+	}
+	s := r.plan.Steps[i]
+	pending, err := r.o.Restarter.RestartPending(ctx)
+	if err != nil || !pending {
+		return err
+	}
+	start := r.o.Now()
+	r.on(StepStarted{s.Number, len(r.plan.Steps), s.Action, s.Key, s.Name, true})
+	if err := r.o.Restarter.Restart(ctx, func(status string, elapsed time.Duration) { r.on(StepProgress{s.Number, status, elapsed}) }); err != nil {
+		r.on(StepFailed{s.Number, err})
+		return fmt.Errorf("everything is put back, and the restart after it failed: %w", err)
+	}
+	if err := r.j.Append(Record{What: "undid", Step: s.Number, Outcome: "restarted"}); err != nil {
+		return err
+	}
+	r.on(StepDone{Step: s.Number, Outcome: "restarted", Took: r.o.Now().Sub(start)})
+	return nil
+}
+
+// cantUndo says why a step's work stays; "" when it can be undone.
+func (r *run) cantUndo(ctx context.Context, s Step) (string, error) {
+	if r.staysCreated(s) {
+		return "it belongs to the product, and is never deleted", nil
+	}
+	t, _ := schema.TypeOf(s.Key.Type)
+	if !t.API.Versioned || s.Action == diff.Create {
+		return "", nil
+	}
+	if s.Action == diff.Delete {
+		return "it was deleted, and nobody can read a secret's value to keep it; give it its value anew: lockstep esv push", nil
+	}
+	old, _, _, err := r.j.Kept(s.Number)
+	if err != nil || old == nil {
+		return "", err
+	}
+	live, err := r.get(ctx, s.Key)
+	if err != nil || live == nil {
+		return "", err
+	}
+	if was, now := schema.Str(old.Body, "/activeVersion"), schema.Str(live.Body, "/activeVersion"); was != now {
+		return fmt.Sprintf("it has a new value in version %s, and nobody can read the one of version %s to write it again", now, was), nil
+	}
+	return "", nil
 }
 
 // staysCreated says whether a step created what nobody may delete.
@@ -70,10 +132,16 @@ func (r *run) checkMovedSince(ctx context.Context) error {
 	e := &StaleError{Undo: true, Written: r.undone()}
 	seen := map[schema.Key]bool{}
 	for _, s := range slices.Backward(r.plan.Steps) {
-		if s.Restart || seen[s.Key] || s.Class == schema.PerEnvironment || !r.j.Has("will", s.Number) || r.j.Has("undid", s.Number) {
+		if s.Restart || seen[s.Key] || !r.j.Has("will", s.Number) || r.j.Has("undid", s.Number) {
 			continue
 		}
 		seen[s.Key] = true
+		if why, err := r.cantUndo(ctx, s); err != nil || why != "" {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		old, _, kept, err := r.j.Kept(s.Number)
 		if err != nil {
 			return err

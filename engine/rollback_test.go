@@ -50,11 +50,11 @@ func TestRollback(t *testing.T) {
 			t.Fatal(err)
 		}
 		left, err := r.rollback(t, r.c)
-		if err != nil || len(left) != 2 {
+		if err != nil || len(left) != 0 {
 			t.Fatalf("left %v, %v", left, err)
 		}
 		r.back(t, left)
-		if again, err := r.rollback(t, r.c); err != nil || len(again) != 2 {
+		if again, err := r.rollback(t, r.c); err != nil || len(again) != 0 {
 			t.Errorf("once more: %v, %v", again, err)
 		}
 		if err := r.apply(t, r.c); err == nil || !strings.Contains(err.Error(), "was rolled back") {

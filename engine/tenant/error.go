@@ -91,6 +91,11 @@ func (e *Error) Is(target error) bool {
 }
 
 // Unwrap gives the failure of the connection, if that is what it was.
+// Refused says that the tenant understood and said no: asking again gives the same answer.
+func (e *Error) Refused() bool {
+	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusUnauthorized && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
+}
+
 func (e *Error) Unwrap() error { return e.cause }
 
 // StatusOf is the HTTP status of the Error in err's chain; 0 when there is none.
