@@ -99,13 +99,8 @@ type run struct {
 // may be called again with the same plan and journal after any interruption.
 func (p *Plan) Apply(ctx context.Context, t Target, j *Journal, o ApplyOptions) error {
 	r := &run{p, t, j, o}
-	if len(j.Records) == 0 {
-		if err := j.Append(Record{What: "begin", Plan: p.Digest, Tenant: p.Environment.URL}); err != nil {
-			return err
-		}
-	}
-	if first := j.Records[0]; first.Plan != p.Digest {
-		return fmt.Errorf("run %s belongs to another plan", j.Run())
+	if err := p.begin(j); err != nil {
+		return err
 	}
 	if _, undo := j.Last("rolling back"); undo {
 		if _, undone := j.Last("rolled back"); undone {
@@ -140,6 +135,17 @@ func (p *Plan) Apply(ctx context.Context, t Target, j *Journal, o ApplyOptions) 
 		r.on(done)
 	}
 	return j.Append(Record{What: "done"})
+}
+
+// begin makes a new journal the plan's, and refuses one of another plan.
+func (p *Plan) begin(j *Journal) error {
+	if len(j.Records) == 0 {
+		return j.Append(Record{What: "begin", Plan: p.Digest, Tenant: p.Environment.URL})
+	}
+	if j.Records[0].Plan != p.Digest {
+		return fmt.Errorf("run %s belongs to another plan", j.Run())
+	}
+	return nil
 }
 
 func (r *run) on(e Event) {

@@ -71,7 +71,7 @@ func clientOf(t *testing.T, g *sim.Group, role string) *tenant.Client {
 	a := g.ServiceAccount()
 	c, err := tenant.New(tenant.Config{
 		Name: role, URL: urlOf(role), ServiceAccount: a.ID, Key: a.JWK, Rate: -1, Retries: -1,
-		Transport: inProcess{g.Tenant(role)}, Scope: tenant.DefaultScope + " " + tenant.PromotionScope,
+		Transport: inProcess{g.Tenant(role)}, Scope: tenant.DefaultScope + " " + tenant.PromotionScope + " " + tenant.SessionScope,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -96,7 +97,7 @@ func OpenJournal(dir string, now func() time.Time) (_ *Journal, err error) {
 	if _, err := f.Seek(whole, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), f.Close())
 	}
-	return &Journal{Dir: dir, Records: records, file: f, whole: whole, lock: lock, now: now}, nil
+	return &Journal{Dir: dir, Records: standing(records), file: f, whole: whole, lock: lock, now: now}, nil
 }
 
 // ReadJournal reads a journal without locking it, for lists of runs.
@@ -154,8 +155,59 @@ func (j *Journal) Append(r Record) error {
 		return fmt.Errorf("write journal: %w", errors.Join(err, j.file.Truncate(j.whole), serr))
 	}
 	j.whole += int64(len(line)) + 1
-	j.Records = append(j.Records, r)
+	j.Records = standing(append(j.Records, r))
 	return nil
+}
+
+// standing leaves out the records of a way back that was aborted as a whole, with its session: it never
+// happened, as far as the tenant can tell.
+func standing(records []Record) []Record {
+	last := -1
+	for i, r := range records {
+		if r.What == undoVoid {
+			last = i
+		}
+	}
+	if last < 0 {
+		return records
+	}
+	return slices.Concat(slices.DeleteFunc(slices.Clone(records[:last+1]), func(r Record) bool {
+		return slices.Contains([]string{"rolling back", "will undo", "undid", "rolled back", undoVoid}, r.What) || strings.HasPrefix(r.What, undoSession)
+	}), records[last+1:])
+}
+
+// Over says whether a run is at its end: done or rolled back, and its session, if it has one, closed.
+func Over(records []Record) bool {
+	if len(records) == 0 {
+		return false
+	}
+	records = standing(records)
+	open := map[bool]bool{}
+	for _, r := range records {
+		name, undo := strings.CutPrefix(r.What, undoSession)
+		switch name {
+		case willOpenSession:
+			open[undo] = true
+		case sessionRefused, sessionApplied:
+			open[undo] = false
+		case "rolled back":
+			if r.Outcome == "session aborted" {
+				open[undo] = false
+			}
+		}
+	}
+	if open[true] || open[false] {
+		return false
+	}
+	for _, r := range slices.Backward(records) {
+		switch r.What {
+		case "rolled back", "done":
+			return true
+		case "rolling back", "will", "did", "begin", "fail":
+			return false
+		}
+	}
+	return false
 }
 
 // Close gives the journal free for other processes.
@@ -265,7 +317,7 @@ func FindRun(runs, planDigest string) (string, error) {
 		if err != nil || len(records) == 0 || records[0].Plan != planDigest {
 			continue
 		}
-		if last := records[len(records)-1].What; last != "done" && last != "rolled back" {
+		if !Over(records) {
 			return dir, nil
 		}
 	}

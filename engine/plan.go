@@ -40,6 +40,8 @@ type PlanTarget struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
 	Role string `json:"role"`
+	// Direct: static configuration of an upper environment is written too, in a direct-configuration session.
+	Direct bool `json:"direct,omitempty"`
 }
 
 // PlanSource is what a plan was made from.
@@ -47,6 +49,7 @@ type PlanSource struct {
 	Origin  string `json:"origin"`
 	Commit  string `json:"commit,omitempty"`
 	Subject string `json:"subject,omitempty"` // the commit's first line
+	Author  string `json:"author,omitempty"`  // the mail address of the commit's author
 	Digest  string `json:"digest"`
 }
 
@@ -213,7 +216,7 @@ func (p *Plan) leaveReadOnly(changes []diff.Change) []diff.Change {
 // leaveStatic takes static configuration out of a plan for an upper environment: it is not writable
 // there and comes by promotion.
 func (p *Plan) leaveStatic(changes []diff.Change) []diff.Change {
-	if !Upper(p.Environment.Role) {
+	if !Upper(p.Environment.Role) || p.Environment.Direct {
 		return changes
 	}
 	return slices.DeleteFunc(changes, func(c diff.Change) bool {

@@ -170,9 +170,17 @@ func (a *app) printFindings(diags schema.Diagnostics, resources int) error {
 	return report.Write(a.stderr, report.Text, &report.Report{Checked: true, Findings: diags, Resources: resources}, a.errOptions())
 }
 
-// client makes the client of an environment's tenant. The scopes are the environment's, else the usual
-// ones, with those that a promotion needs when promote is asked for.
+// client makes the client of an environment's tenant, with the scopes of a promotion when promote is asked for.
 func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error) {
+	return a.clientFor(e, clientNeeds{promote: promote})
+}
+
+// clientNeeds are what a client is for, beyond reading and writing configuration and ESVs.
+type clientNeeds struct{ promote, direct bool }
+
+// clientFor makes the client of an environment's tenant. The scopes are the environment's, else the usual
+// ones, with those that the work needs.
+func (a *app) clientFor(e *config.Environment, needs clientNeeds) (*tenant.Client, error) {
 	access, err := e.Access()
 	if err != nil {
 		return nil, err
@@ -180,8 +188,11 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	scope := access.Scope
 	if scope == "" {
 		scope = tenant.DefaultScope
-		if promote {
+		if needs.promote {
 			scope += " " + tenant.PromotionScope
+		}
+		if needs.direct {
+			scope += " " + tenant.SessionScope
 		}
 	}
 	parallel := e.Parallel
@@ -200,7 +211,7 @@ func (a *app) client(e *config.Environment, promote bool) (*tenant.Client, error
 	return tenant.New(tenant.Config{
 		Name: e.Name, URL: access.URL, ServiceAccount: access.ID, Key: access.Key.Reveal(), Token: string(access.Token.Reveal()),
 		Scope: scope, Optional: func() []string { return a.moreScopes() }, Parallel: parallel, Rate: rate, Poll: poll, Retries: retries, Timeout: timeout, Transport: a.transport,
-		UserAgent: "lockstep/" + toolVersion(),
+		Direct: needs.direct, UserAgent: "lockstep/" + toolVersion(),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +15,17 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/engine/tenant"
+	"github.com/lockstep-gitops/lockstep/schema"
 )
 
+type applyOptions struct {
+	planOptions
+	requireSignature bool
+	onFailure        string
+}
+
 func newApplyCommand(a *app) *cobra.Command {
-	var o planOptions
+	var o applyOptions
 	cmd := &cobra.Command{
 		Use:   "apply [FILE | --env NAME]",
 		Short: "Carry a plan out",
@@ -25,8 +33,12 @@ func newApplyCommand(a *app) *cobra.Command {
 
 Before the first write everything that the plan relies on is compared with the tenant; if it moved, nothing
 is written. Every body is kept before it is overwritten. Cut off anywhere, the same command goes on where it
-stopped.` + exitHelp(exitFindings, exitStale, exitLocked, exitInterrupted),
+stopped; with --on-failure rollback, a run that fails is undone at once.
+
+A plan made with --direct is carried out in a direct-configuration session, which is applied at the end,
+or aborted as a whole.` + exitHelp(exitFindings, exitStale, exitLocked, exitInterrupted),
 		Example: `  lockstep apply plan.json
+  lockstep apply plan.json --require-signature
   lockstep apply --env dev
   lockstep apply --env dev --yes git:main`,
 		Args: maxArgs(1),
@@ -38,23 +50,38 @@ stopped.` + exitHelp(exitFindings, exitStale, exitLocked, exitInterrupted),
 		},
 	}
 	addEnv(cmd, a, &o.env)
-	addPlanFlags(cmd, &o)
+	addPlanFlags(cmd, &o.planOptions)
+	cmd.Flags().BoolVar(&o.requireSignature, "require-signature", false, "refuse a plan that no allowed signer signed (allowedSigners in lockstep.yaml)")
+	cmd.Flags().StringVar(&o.onFailure, "on-failure", "stop", "when a step fails: stop, or rollback")
 	return cmd
 }
 
-func runApply(ctx context.Context, a *app, o planOptions) error {
+func runApply(ctx context.Context, a *app, o applyOptions) error {
 	format, p, err := a.begin(report.Text, report.JSON, report.NDJSON)
 	if err != nil {
 		return err
 	}
-	var plan *engine.Plan
+	if o.onFailure != "stop" && o.onFailure != "rollback" {
+		return fmt.Errorf("--on-failure %s: it is stop or rollback", o.onFailure)
+	}
+	w := carry{format: format, undo: o.onFailure == "rollback"}
 	if o.env == "" && o.source != "" {
-		if plan, err = a.readPlan(o.source); err != nil {
+		plan, err := a.readPlan(o.source)
+		if err != nil {
 			return err
 		}
-		return a.carryOut(ctx, p, plan, o.source, format)
+		if o.requireSignature {
+			if err := a.requireSignature(p, o.source); err != nil {
+				return err
+			}
+		}
+		w.file = o.source
+		return a.carryOut(ctx, p, plan, w)
 	}
-	fresh, changes, err := a.makePlan(ctx, p, o)
+	if o.requireSignature {
+		return errors.New("--require-signature is for a plan file: a fresh plan is signed by nobody")
+	}
+	fresh, changes, err := a.makePlan(ctx, p, o.planOptions)
 	if err != nil {
 		return err
 	}
@@ -69,7 +96,7 @@ func runApply(ctx context.Context, a *app, o planOptions) error {
 	if err := a.confirm(ctx, fmt.Sprintf("Carry out these %d steps on %s?", len(fresh.Steps), fresh.Environment.Name)); err != nil {
 		return err
 	}
-	return a.carryOut(ctx, p, fresh, "", format)
+	return a.carryOut(ctx, p, fresh, w)
 }
 
 func (a *app) readPlan(name string) (*engine.Plan, error) {
@@ -94,7 +121,7 @@ func (a *app) planEnvironment(p *config.Project, plan *engine.Plan) (*config.Env
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := a.client(e, false)
+	c, err := a.clientFor(e, clientNeeds{direct: plan.Environment.Direct})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,8 +131,16 @@ func (a *app) planEnvironment(p *config.Project, plan *engine.Plan) (*config.Env
 	return e, c, nil
 }
 
+// carry says how a plan is carried out.
+type carry struct {
+	format report.Format
+	file   string // the plan file; empty for a fresh plan
+	undo   bool   // when it fails
+	push   bool   // ESVs: another way of showing it
+}
+
 // carryOut applies a plan with its journal, going on with an unfinished run of the same plan.
-func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan, file string, format report.Format) (err error) {
+func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan, w carry) (err error) {
 	for _, step := range plan.Steps {
 		a.ask(step.Key)
 	}
@@ -122,6 +157,7 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	file := w.file
 	if file == "" {
 		// A fresh plan is kept with its run, so that an interrupted run can go on with it.
 		file = filepath.Join(j.Dir, "plan.json")
@@ -129,27 +165,71 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 			file = rel
 		}
 	}
-	resolve, err := a.resolver(p, e)
+	opts, err := a.applyOptions(p, e, c)
 	if err != nil {
 		return err
 	}
-	view := a.runView(format, plan)
+	view := a.runView(w.format, plan)
+	view.push = w.push
+	opts.On = view.event
 	if resumed {
 		view.note(fmt.Sprintf("Going on with run %s: %d of %d steps are done.", j.Run(), j.Done(), len(plan.Steps)))
 	}
-	err = plan.Apply(ctx, c, j, engine.ApplyOptions{
-		Restarter: restarter{c}, Resolve: resolve, Now: a.now, On: view.event,
-	})
-	if ctx.Err() != nil {
-		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. Nothing is half written: %d of %d steps are done.\nGo on:    lockstep apply %s\nGo back:  lockstep rollback %s", j.Done(), len(plan.Steps), file, j.Run())}
+	work := func(ctx context.Context) error { return plan.Apply(ctx, c, j, opts) }
+	if plan.Environment.Direct {
+		err = plan.Direct(ctx, j, a.directOptions(c, false), work)
+	} else {
+		err = work(ctx)
 	}
-	if err != nil {
-		if j.Done() > 0 {
-			return fmt.Errorf("%w\n%d of %d steps are done.\nGo on:    lockstep apply %s\nGo back:  lockstep rollback %s", err, j.Done(), len(plan.Steps), file, j.Run())
+	if err == nil {
+		return view.end(j.Run())
+	}
+	return a.runStopped(ctx, plan, c, j, opts, view, w, file, err)
+}
+
+// runStopped says what became of a run that did not reach its end, and undoes it when that was asked for.
+func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Client, j *engine.Journal, opts engine.ApplyOptions, view *runView, w carry, file string, err error) error {
+	if last, ok := j.Last("rolled back"); ok && last.Outcome != "" {
+		err = fmt.Errorf("%w\nThe direct-configuration session is aborted: nothing of the run is left on %s. Make a new plan", err, plan.Environment.Name)
+		if ctx.Err() != nil {
+			return &interruptedError{err: ctx.Err(), text: "Interrupted. The direct-configuration session is aborted: nothing of the run is left on " + plan.Environment.Name + "."}
 		}
 		return err
 	}
-	return view.end(j.Run())
+	way := fmt.Sprintf("Go on:    lockstep apply %s\nGo back:  lockstep rollback %s", file, j.Run())
+	if ctx.Err() != nil {
+		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. Nothing is half written: %d of %d steps are done.\n%s", j.Done(), len(plan.Steps), way)}
+	}
+	begun := slices.ContainsFunc(j.Records, func(r engine.Record) bool { return r.What == "will" })
+	if !begun {
+		return err
+	}
+	if w.undo && !plan.Environment.Direct {
+		view.note(fmt.Sprintf("It failed; going back as --on-failure says: %s", firstLine(err.Error())))
+		left, uerr := plan.Rollback(ctx, c, j, opts)
+		a.sayLeft(left)
+		if uerr == nil {
+			return fmt.Errorf("%w\nRun %s is undone: %s is as it was before", err, j.Run(), plan.Environment.Name)
+		}
+		return fmt.Errorf("%w\nIt could not be undone: %w\nGo back:  lockstep rollback %s", err, uerr, j.Run())
+	}
+	return fmt.Errorf("%w\n%d of %d steps are done.\n%s", err, j.Done(), len(plan.Steps), way)
+}
+
+// sayLeft names what a rollback left as it is.
+func (a *app) sayLeft(left []engine.Mention) {
+	for _, m := range left {
+		fmt.Fprintf(a.stdout, "  left as it is: %s: %s\n", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: m.Name}, m.Why)
+	}
+}
+
+// applyOptions are what a run on an environment needs.
+func (a *app) applyOptions(p *config.Project, e *config.Environment, c *tenant.Client) (engine.ApplyOptions, error) {
+	resolve, err := a.resolver(p, e)
+	if err != nil {
+		return engine.ApplyOptions{}, err
+	}
+	return engine.ApplyOptions{Restarter: restarter{c}, Resolve: resolve, Wrote: a.noteSecret(p, e, c), Now: a.now}, nil
 }
 
 // openRun finds the unfinished run of a plan, or starts one.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/engine/tenant"
-	"github.com/lockstep-gitops/lockstep/placeholders"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -21,6 +19,8 @@ type esvOptions struct {
 	env, source, failOn string
 	names               []string
 	live                bool
+	restart             bool
+	pruneVersions       bool
 }
 
 func newESVCommand(a *app) *cobra.Command {
@@ -55,9 +55,13 @@ would.`, []int{exitFindings}, runESVCheck)
 	sub("diff --env NAME [SOURCE]", "Compare declared ESVs with a tenant's",
 		"Compares the declared ESVs with the tenant's: type, description, and the values of variables. A secret's value can't be read back.", []int{exitChanges}, runESVDiff)
 	push := sub("push --env NAME [SOURCE]", "Write declared ESVs to a tenant",
-		`Writes declared ESVs to a tenant: only those that differ. Values come from the environment's esvs file, or
-from the process environment where the declaration says ${NAME}. A secret gets a new version only when its
-value is new to the tenant. A restart is needed before the values count: lockstep esv restart.`, []int{exitInterrupted}, runESVPush)
+		`Writes declared ESVs to a tenant: only those that differ. Values come from the environment's esvs file
+(env:NAME, file:PATH, exec:COMMAND), or from the process environment where the declaration says ${NAME}. A
+secret gets a new version only when its value is new: what was pushed last is known by a keyed hash. It is a
+run like that of apply: cut off anywhere the same command goes on, and lockstep rollback puts variables back.
+A restart is needed before the values count: --restart, or lockstep esv restart.`, []int{exitStale, exitLocked, exitInterrupted}, runESVPush)
+	push.Flags().BoolVar(&o.restart, "restart", false, "restart the services afterwards, where an ESV waits for it, and wait")
+	push.Flags().BoolVar(&o.pruneVersions, "prune-versions", false, "destroy versions of the secrets that are older than the active and the loaded one")
 	push.Flags().StringSliceVar(&o.names, "name", nil, "only this ESV; may be repeated")
 	sub("restart --env NAME", "Restart a tenant's services so that changed ESVs count, and wait",
 		"Restarts the tenant's services if an ESV waits for it, and waits until that is done: up to about 10 minutes.", []int{exitInterrupted}, runESVRestart)
@@ -271,65 +275,6 @@ func runESVDiff(ctx context.Context, a *app, o esvOptions) error {
 	return nil
 }
 
-func runESVPush(ctx context.Context, a *app, o esvOptions) error {
-	if _, err := a.outputs(report.Text); err != nil {
-		return err
-	}
-	p, e, c, want, live, err := a.esvPair(ctx, o)
-	if err != nil {
-		return err
-	}
-	resolve, err := a.resolver(p, e)
-	if err != nil {
-		return err
-	}
-	todo, err := pushList(want, o.names)
-	if err != nil {
-		return err
-	}
-	// All values first: one that is not there must not leave half of them written.
-	bodies := make([]map[string]any, len(todo))
-	for i, r := range todo {
-		bodies[i], err = resolve(ctx, r.Key, r.Body)
-		var unset *placeholders.UnsetError
-		if _, there := live.Get(r.Key); there && len(o.names) == 0 && errors.As(err, &unset) {
-			continue // declared, and its value is kept on the tenant only
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w\nNothing was written", r.ID, err)
-		}
-	}
-	if err := a.confirm(ctx, fmt.Sprintf("Write up to %d ESVs to %s?", len(todo), e.Name)); err != nil {
-		return err
-	}
-	written := 0
-	for i, r := range todo {
-		if bodies[i] == nil {
-			fmt.Fprintf(a.stdout, "%-40s left alone: its value is not set here\n", r.ID)
-			continue
-		}
-		now := &schema.Resource{Key: r.Key, Body: bodies[i]}
-		outcome, err := pushOne(ctx, c, now, live)
-		if err != nil {
-			return fmt.Errorf("%s: %w\n%d of %d were written; the same command goes on", r.ID, err, written, len(todo))
-		}
-		if outcome != "unchanged" {
-			written++
-		}
-		fmt.Fprintf(a.stdout, "%-40s %s\n", r.ID, outcome)
-	}
-	pending, err := c.RestartPending(ctx)
-	if err != nil {
-		return err
-	}
-	if pending {
-		fmt.Fprintf(a.stdout, "\n%d written. They count after a restart: lockstep esv restart --env %s\n", written, e.Name)
-		return nil
-	}
-	fmt.Fprintf(a.stdout, "\n%d written; no restart is needed.\n", written)
-	return nil
-}
-
 // pushList chooses what to push: everything declared, or what is named.
 func pushList(want *schema.Set, names []string) ([]*schema.Resource, error) {
 	all := want.All()
@@ -352,31 +297,6 @@ func pushList(want *schema.Set, names []string) ([]*schema.Resource, error) {
 		out = append(out, all[i])
 	}
 	return out, nil
-}
-
-// pushOne writes one ESV if the tenant does not have it so. A secret is always sent, since its value can't be
-// compared: the tenant makes no new version of a value that it has.
-func pushOne(ctx context.Context, c *tenant.Client, r *schema.Resource, live *schema.Set) (string, error) {
-	old, _ := live.Get(r.Key)
-	t, _ := schema.TypeOf(r.Type)
-	readable := len(t.PerTenant) > 0
-	if old != nil && readable && diff.Digest(old) == diff.Digest(r) {
-		return "unchanged", nil
-	}
-	now, err := c.Put(ctx, r, old)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case old == nil:
-		return "created", nil
-	case !readable && schema.Str(old.Body, "/activeVersion") == schema.Str(now.Body, "/activeVersion"):
-		return "unchanged", nil
-	case !readable:
-		return "new version " + schema.Str(now.Body, "/activeVersion"), nil
-	default:
-		return "updated", nil
-	}
 }
 
 func runESVRestart(ctx context.Context, a *app, o esvOptions) error {
@@ -407,18 +327,5 @@ func runESVRestart(ctx context.Context, a *app, o esvOptions) error {
 	if err := a.confirm(ctx, fmt.Sprintf("Restart the services of %s?", e.Name)); err != nil {
 		return err
 	}
-	view := &runView{a: a, w: a.stdout, format: report.Text, style: a.style(a.stdout)}
-	_, view.live = a.terminal(a.stdout)
-	start := a.now()
-	err = c.Restart(ctx, func(s string, d time.Duration) {
-		view.transient("◐ %s: %s… %s (usually about 10 min)", e.Name, s, took(d))
-	})
-	if ctx.Err() != nil {
-		return &interruptedError{err: ctx.Err(), text: "Interrupted. The restart goes on by itself; the same command waits for it."}
-	}
-	if err != nil {
-		return err
-	}
-	view.line("%s %s restarted  %s", view.style.Good("✓"), e.Name, took(a.now().Sub(start)))
-	return nil
+	return a.restartAndWait(ctx, c, e.Name, report.Text)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/repo"
 	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/engine/tenant"
 	"github.com/lockstep-gitops/lockstep/placeholders"
@@ -23,6 +26,8 @@ type planOptions struct {
 	prune, exitCode  bool
 	target, exclude  globs
 	allowDeletes     int
+	direct           bool
+	sign             string // key file
 }
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -48,6 +53,7 @@ secret value. Errors in the source are shown and stop it.` + exitHelp(exitChange
 	addEnv(cmd, a, &o.env)
 	cmd.Flags().StringVar(&o.out, "out", "", "write the plan to this file")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when there is something to do")
+	cmd.Flags().StringVar(&o.sign, "sign", "", "sign the plan file with this private key: SSH, or Ed25519 in PEM")
 	addPlanFlags(cmd, &o)
 	return cmd
 }
@@ -55,6 +61,7 @@ secret value. Errors in the source are shown and stop it.` + exitHelp(exitChange
 func addPlanFlags(cmd *cobra.Command, o *planOptions) {
 	cmd.Flags().BoolVar(&o.prune, "prune", false, "delete what the source does not have")
 	cmd.Flags().IntVar(&o.allowDeletes, "allow-deletes", 0, "agree to this many deletions, beyond the limits in lockstep.yaml")
+	cmd.Flags().BoolVar(&o.direct, "direct", false, "write static configuration of an upper environment, too, in a direct-configuration session")
 	addTargets(cmd, &o.target, &o.exclude)
 }
 
@@ -99,6 +106,9 @@ func runPlan(ctx context.Context, a *app, o planOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.sign != "" && o.out == "" {
+		return errors.New("--sign signs a plan file: say --out FILE, too")
+	}
 	plan, changes, err := a.makePlan(ctx, p, o)
 	if err != nil {
 		return err
@@ -108,7 +118,7 @@ func runPlan(ctx context.Context, a *app, o planOptions) error {
 		if err != nil {
 			return err
 		}
-		if err := savePlan(name, plan); err != nil {
+		if err := a.savePlanSigned(name, plan, o.sign); err != nil {
 			return err
 		}
 	}
@@ -130,6 +140,9 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	c, err := a.client(e, false)
 	if err != nil {
 		return nil, nil, err
+	}
+	if o.direct && !engine.Upper(e.Role) {
+		return nil, nil, fmt.Errorf("--direct is for uat, staging and production; %s takes its static configuration as it is", e.Name)
 	}
 	want, err := a.load(ctx, p, o.source)
 	if err != nil {
@@ -167,12 +180,42 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	}
 	plan, err := engine.NewPlan(live.Set, want.Set, engine.PlanOptions{
 		Tool:        toolVersion(),
-		Environment: engine.PlanTarget{Name: e.Name, URL: c.URL(), Role: role},
-		Source:      engine.PlanSource{Origin: want.Origin, Commit: want.Commit, Subject: want.subject, Digest: diff.SetDigest(want.Set)},
+		Environment: engine.PlanTarget{Name: e.Name, URL: c.URL(), Role: role, Direct: o.direct},
+		Source:      engine.PlanSource{Origin: want.Origin, Commit: want.Commit, Subject: want.subject, Author: authorOf(p, want.Commit), Digest: diff.SetDigest(want.Set)},
 		Prune:       o.prune, Diff: d, Findings: diags, Promotions: promotions,
 		MaxDeletes: p.Limits.Deletes, MaxPercent: p.Limits.DeletePercent, AllowDelete: o.allowDeletes,
 	})
 	return plan, changes, err
+}
+
+// authorOf is the mail address of a commit's author: whoever made a change doesn't approve it.
+func authorOf(p *config.Project, commit string) string {
+	if commit == "" {
+		return ""
+	}
+	g, err := repo.OpenGit(p.Root)
+	if err != nil {
+		return ""
+	}
+	return g.Author(commit)
+}
+
+// savePlanSigned writes a plan file, and its signature beside it. A signature of an older plan of that name goes.
+func (a *app) savePlanSigned(name string, plan *engine.Plan, key string) error {
+	if err := os.Remove(name + ".sig"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the old plan's signature: %w", err)
+	}
+	if err := savePlan(name, plan); err != nil {
+		return err
+	}
+	if key == "" {
+		return nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return a.signFile(data, key, name+".sig")
 }
 
 // refuse ends a plan when there are errors, and shows them.

@@ -108,7 +108,7 @@ func newRollbackCommand(a *app) *cobra.Command {
 		Short: "Put back what a run changed, from the bodies kept before each write",
 		Long: `Undoes a run of apply, last step first: what it created is deleted, what it updated or deleted is written
 back as it was. A resource that somebody changed after the run is not touched: that ends the rollback, and
-says which. ESV values are not kept and are left as they are.` + exitHelp(exitStale, exitLocked, exitInterrupted),
+says which. A secret's old value can't be read, nor kept: it is left, and named.` + exitHelp(exitStale, exitLocked, exitInterrupted),
 		Example: `  lockstep rollback 2026-11-21T22-31-07`,
 		Args:    exactArgs(1, "the run, as apply named it"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runRollback(cmd.Context(), a, args[0]) },
@@ -132,7 +132,7 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 	if cerr := f.Close(); err != nil || cerr != nil {
 		return errors.Join(err, cerr)
 	}
-	_, c, err := a.planEnvironment(p, plan)
+	e, c, err := a.planEnvironment(p, plan)
 	if err != nil {
 		return err
 	}
@@ -144,10 +144,28 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 	if err := a.confirm(ctx, fmt.Sprintf("Undo run %s on %s?", run, plan.Environment.Name)); err != nil {
 		return err
 	}
+	opts, err := a.applyOptions(p, e, c)
+	if err != nil {
+		return err
+	}
 	view := a.runView(report.Text, plan)
-	left, err := plan.Rollback(ctx, c, j, engine.ApplyOptions{Now: a.now, On: view.event})
-	for _, m := range left {
-		fmt.Fprintf(a.stdout, "  left as it is: %s: %s\n", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: m.Name}, m.Why)
+	opts.On = view.event
+	var left []engine.Mention
+	work := func(ctx context.Context) error {
+		left, err = plan.Rollback(ctx, c, j, opts)
+		return err
+	}
+	switch _, applied := j.Last("session applied"); {
+	case plan.Environment.Direct && !applied && !engine.Over(j.Records):
+		err = engine.AbortDirect(ctx, j, a.directOptions(c, false))
+	case plan.Environment.Direct && applied:
+		err = plan.Direct(ctx, j, a.directOptions(c, true), work)
+	default:
+		err = work(ctx)
+	}
+	a.sayLeft(left)
+	if ctx.Err() != nil {
+		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. The run is half undone.\nGo on:  lockstep rollback %s", run)}
 	}
 	if err != nil {
 		return err

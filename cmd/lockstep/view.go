@@ -20,6 +20,7 @@ type runView struct {
 	live   bool // the last line may be overwritten
 	plan   *engine.Plan
 	done   []map[string]any
+	push   bool // ESVs: a line each, by name
 }
 
 func (a *app) runView(format report.Format, plan *engine.Plan) *runView {
@@ -66,6 +67,10 @@ func (v *runView) event(e engine.Event) {
 	case engine.StepProgress:
 		v.transient("◐ %-44s %s… %s (usually about 10 min)", v.label(e.Step), e.Text, took(e.Elapsed))
 	case engine.StepDone:
+		if v.push {
+			v.line("%-40s %s", v.plan.Steps[e.Step-1].Key.ID, e.Outcome)
+			return
+		}
 		v.line("%s %-44s %-14s %s", v.style.Good("✓"), v.label(e.Step), e.Outcome, v.style.Dim(took(e.Took)))
 		for _, i := range e.Changed {
 			v.line("    the tenant made of it: %s %s", i.Subject, i.Detail)
@@ -123,6 +128,10 @@ func (v *runView) end(run string) error {
 		return v.a.printJSON(map[string]any{"run": run, "environment": v.plan.Environment.Name, "steps": v.done})
 	case report.NDJSON:
 		return json.NewEncoder(v.w).Encode(map[string]any{"event": "done", "run": run})
+	}
+	if v.push {
+		fmt.Fprintf(v.w, "\nUndo with: lockstep rollback %s\n", run)
+		return nil
 	}
 	fmt.Fprintf(v.w, "\nDone: %d %s on %s. Undo with: lockstep rollback %s\n", len(v.plan.Steps), plural(len(v.plan.Steps), "step", "steps"), v.plan.Environment.Name, run)
 	return nil

@@ -38,6 +38,9 @@ type Project struct {
 	Rules         map[string]schema.Severity
 	Limits        Limits
 	AcceptedDrift []AcceptedDrift
+	// AllowedSigners is a file in the form of ssh-keygen's allowed_signers, relative to Root: whose signature
+	// on a plan counts. "" when there is none.
+	AllowedSigners string
 }
 
 // Files says where the configuration lies and what of it counts.

@@ -55,9 +55,10 @@ func Parse(root, name string, data []byte, env Lookup) (*Project, schema.Diagnos
 				p.Environments = append(p.Environments, r.environment(root, key, value, promote))
 			})
 		},
-		"rules":         func(n *yaml.Node) { r.rules(n, p.Rules) },
-		"limits":        func(n *yaml.Node) { r.limits(n, &p.Limits) },
-		"acceptedDrift": func(n *yaml.Node) { r.drift(n, p) },
+		"rules":          func(n *yaml.Node) { r.rules(n, p.Rules) },
+		"limits":         func(n *yaml.Node) { r.limits(n, &p.Limits) },
+		"acceptedDrift":  func(n *yaml.Node) { r.drift(n, p) },
+		"allowedSigners": func(n *yaml.Node) { p.AllowedSigners = r.path(n, "allowedSigners") },
 	})
 	r.promotions(p, promote)
 	if r.leaked {

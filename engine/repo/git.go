@@ -235,6 +235,15 @@ func (g *Git) Subject(rev string) string {
 	return strings.TrimSpace(line)
 }
 
+// Author is the mail address of a commit's author; empty when there is no such commit.
+func (g *Git) Author(rev string) string {
+	c, err := g.commit(rev)
+	if err != nil {
+		return ""
+	}
+	return c.Author.Email
+}
+
 // MergeBase gives the commit that two revisions have in common.
 func (g *Git) MergeBase(a, b string) (string, error) {
 	ca, err := g.commit(a)
