@@ -64,6 +64,7 @@ type PromoteRequest struct {
 	DryRun                 bool
 	IgnoreEncryptedSecrets bool
 	Promoter, Description  string
+	Ticket                 string // of the vendor's support
 }
 
 // A Promoter is the upper tenant of a pair: the one that receives, and that all calls go to.
@@ -74,6 +75,9 @@ type Promoter interface {
 	LockState(ctx context.Context) (LockState, error)
 	Unlock(ctx context.Context, promotionID string) (LockState, error)
 	Promote(ctx context.Context, r PromoteRequest) error
+	// Rollback undoes the tenant's most recent promotion. An error that wraps ErrNoRollback says that the
+	// tenant offers none.
+	Rollback(ctx context.Context, r PromoteRequest) error
 	PromotionStatus(ctx context.Context) (PromotionStatus, error)
 	// Report returns one report; an empty id means the last one.
 	Report(ctx context.Context, id string) (PromotionReport, error)
@@ -82,6 +86,9 @@ type Promoter interface {
 
 // ErrLockRefused says that the tenant answered a request for the lock, and did not give it.
 var ErrLockRefused = errors.New("the tenant refused the lock")
+
+// ErrNoRollback says that a tenant doesn't undo promotions: the vendor's support does.
+var ErrNoRollback = errors.New("the tenant offers no rollback of promotions")
 
 // A PromotionError says that a promotion stopped, in the tenant's words. Whether the tenants were unlocked
 // is in Unlocked.
@@ -130,7 +137,12 @@ func (e *ReviewError) Error() string {
 type PromotionOptions struct {
 	Environment string // the upper environment's name
 	DryRun      bool   // stop after the dry run
-	Request     PromoteRequest
+	// Rollback: undo the most recent promotion instead of promoting.
+	Rollback bool
+	Request  PromoteRequest
+	// Audit, if set, is told of what was promoted or rolled back, before the lock is given back. It may be
+	// told twice of the same after an interruption.
+	Audit func(id string, r PromotionReport) error
 	// Reviewed, if not nil, are the changes that the dry run's report may hold, and must.
 	Reviewed []Reviewed
 	Poll     time.Duration
@@ -162,6 +174,7 @@ const (
 	phaseLock    = "lock"
 	phaseDryRun  = "dry run"
 	phasePromote = "promote"
+	phaseBack    = "rollback"
 	phaseReport  = "report"
 	phaseUnlock  = "unlock"
 )
@@ -173,6 +186,9 @@ const (
 // the next call goes on.
 func Promote(ctx context.Context, t Promoter, j *Journal, o PromotionOptions) (PromotionResult, error) {
 	p := &promotion{t: t, j: j, o: o}
+	if err := p.sameKind(); err != nil {
+		return p.result, err
+	}
 	if r, ok := j.Last("locking"); ok && j.after("will lock", "lock refused") {
 		p.id = r.ID
 	}
@@ -194,6 +210,24 @@ func Promote(ctx context.Context, t Promoter, j *Journal, o PromotionOptions) (P
 		return p.result, errors.Join(err, jerr)
 	}
 	return p.end(ctx, err)
+}
+
+// rollbackMark stands in the record of a lock that was taken to undo a promotion.
+const rollbackMark = "rollback"
+
+// sameKind refuses to promote under a lock that was taken to undo a promotion, and the other way round.
+func (p *promotion) sameKind() error {
+	will, ok := p.j.Last("will lock")
+	if !ok || p.j.after("unlocked", "will lock") || p.j.after("lock refused", "will lock") {
+		return nil
+	}
+	switch back := will.Outcome == rollbackMark; {
+	case back && !p.o.Rollback:
+		return &LockedError{fmt.Sprintf("a rollback of %s is under way from here; go on with it: lockstep promote rollback %s", p.o.Environment, p.o.Environment)}
+	case !back && p.o.Rollback:
+		return &LockedError{fmt.Sprintf("a promotion to %s is under way from here; go on with it: lockstep promote resume %s", p.o.Environment, p.o.Environment)}
+	}
+	return nil
 }
 
 // after says whether the journal has a record of the kind, and none of the other after it.
@@ -260,7 +294,7 @@ func (p *promotion) whatStopped() error {
 func (p *promotion) finish(ctx context.Context) (PromotionResult, error) {
 	p.result.PromotionID = p.id
 	err := p.whatStopped()
-	for what, to := range map[string]**PromotionReport{"did dry run": &p.result.DryRun, "did promote": &p.result.Report} {
+	for what, to := range map[string]**PromotionReport{"did dry run": &p.result.DryRun, "did promote": &p.result.Report, "did rollback": &p.result.Report} {
 		if r, ok := p.j.Last(what); ok && p.j.after(what, "will lock") {
 			report, rerr := p.t.Report(ctx, r.ID)
 			if rerr != nil {
@@ -274,6 +308,7 @@ func (p *promotion) finish(ctx context.Context) (PromotionResult, error) {
 
 // end gives the lock back and closes the journal. err is what stopped the work.
 func (p *promotion) end(ctx context.Context, err error) (PromotionResult, error) {
+	aerr := p.audit()
 	if uerr := p.phase(ctx, phaseUnlock, p.unlock); uerr != nil {
 		return p.result, errors.Join(err, fmt.Errorf("unlock promotion %s: %w", p.id, uerr))
 	}
@@ -282,10 +317,21 @@ func (p *promotion) end(ctx context.Context, err error) (PromotionResult, error)
 	if errors.As(err, &perr) {
 		perr.Unlocked = true
 	}
-	if err != nil {
+	if err = errors.Join(err, aerr); err != nil {
 		return p.result, err
 	}
 	return p.result, p.j.Append(Record{What: "done", ID: p.id})
+}
+
+// audit tells of what was done, once; an audit that can't be written keeps no tenant locked.
+func (p *promotion) audit() error {
+	if p.o.Audit == nil || p.result.Report == nil || p.j.after("audited", "will lock") {
+		return nil
+	}
+	if err := p.o.Audit(p.id, *p.result.Report); err != nil {
+		return err
+	}
+	return p.j.Append(Record{What: "audited", ID: p.id})
 }
 
 // lockFailed gives back what a lock that failed may have left behind.
@@ -317,6 +363,12 @@ func (p *promotion) phase(ctx context.Context, name string, f func(ctx context.C
 }
 
 func (p *promotion) work(ctx context.Context) error {
+	if p.o.Rollback {
+		if err := p.phase(ctx, phaseBack, p.back); err != nil {
+			return err
+		}
+		return p.phase(ctx, phaseReport, p.report)
+	}
 	if err := p.phase(ctx, phaseDryRun, p.dryRun); err != nil {
 		return err
 	}
@@ -339,7 +391,9 @@ func (p *promotion) dryRun(ctx context.Context) (string, error) {
 			return "done before: " + changesText(report), p.review(report)
 		}
 	}
-	report, err := p.start(ctx, phaseDryRun, true)
+	req := p.o.Request
+	req.DryRun = true
+	report, err := p.start(ctx, phaseDryRun, isDryRun, func(ctx context.Context) error { return p.t.Promote(ctx, req) })
 	if err != nil {
 		return "", err
 	}
@@ -388,7 +442,9 @@ func (p *promotion) review(r PromotionReport) error {
 }
 
 func (p *promotion) promote(ctx context.Context) (string, error) {
-	report, err := p.start(ctx, phasePromote, false)
+	req := p.o.Request
+	req.DryRun = false
+	report, err := p.start(ctx, phasePromote, isPromotion, func(ctx context.Context) error { return p.t.Promote(ctx, req) })
 	if err != nil {
 		return "", err
 	}
@@ -396,9 +452,24 @@ func (p *promotion) promote(ctx context.Context) (string, error) {
 	return changesText(report), p.j.Append(Record{What: "did promote", ID: report.ID})
 }
 
+// back undoes the most recent promotion.
+func (p *promotion) back(ctx context.Context) (string, error) {
+	report, err := p.start(ctx, phaseBack, isRollback, func(ctx context.Context) error { return p.t.Rollback(ctx, p.o.Request) })
+	if err != nil {
+		return "", err
+	}
+	p.result.Report = &report
+	return changesText(report), p.j.Append(Record{What: "did rollback", ID: report.ID})
+}
+
+// What a report is of.
+func isDryRun(r PromotionReport) bool    { return r.DryRun && r.Type != "rollback" }
+func isPromotion(r PromotionReport) bool { return !r.DryRun && r.Type != "rollback" }
+func isRollback(r PromotionReport) bool  { return r.Type == "rollback" }
+
 // start asks for a promotion or a dry run, once, and waits for its end. Whether an earlier try asked
 // already is for the tenant to say: it is running, or its report is there.
-func (p *promotion) start(ctx context.Context, phase string, dry bool) (PromotionReport, error) {
+func (p *promotion) start(ctx context.Context, phase string, ours func(PromotionReport) bool, ask func(context.Context) error) (PromotionReport, error) {
 	status, err := p.t.PromotionStatus(ctx)
 	if err != nil {
 		return PromotionReport{}, err
@@ -408,7 +479,7 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 		return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status}
 	}
 	if meant && status.Status != "RUNNING" {
-		if r, ok, err := p.findReport(ctx, dry); err != nil || ok {
+		if r, ok, err := p.findReport(ctx, ours); err != nil || ok {
 			return r, err
 		}
 	}
@@ -416,9 +487,7 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 		if err := p.j.Append(Record{What: "will " + phase, ID: p.id}); err != nil {
 			return PromotionReport{}, err
 		}
-		req := p.o.Request
-		req.DryRun = dry
-		if err := p.t.Promote(ctx, req); err != nil {
+		if err := ask(ctx); err != nil {
 			return PromotionReport{}, err
 		}
 	}
@@ -437,7 +506,7 @@ func (p *promotion) start(ctx context.Context, phase string, dry bool) (Promotio
 			waited = 0
 			return false, s.Message, nil
 		}
-		r, ok, err := p.findReport(ctx, dry)
+		r, ok, err := p.findReport(ctx, ours)
 		if waited++; err == nil && !ok && waited >= maxReportWaits {
 			return false, "", &noReportError{phase, p.id}
 		}
@@ -454,8 +523,8 @@ func (e *noReportError) Error() string {
 	return fmt.Sprintf("the tenant is ready and has no report of the %s of promotion %s: it can't be said whether it was carried out. Look at its reports (lockstep promote reports), and give the lock back when you know", e.phase, e.id)
 }
 
-// findReport looks for the report of this promotion's dry or real run.
-func (p *promotion) findReport(ctx context.Context, dry bool) (PromotionReport, bool, error) {
+// findReport looks for the report of this promotion's dry run, real run or rollback.
+func (p *promotion) findReport(ctx context.Context, ours func(PromotionReport) bool) (PromotionReport, bool, error) {
 	reports, err := p.t.Reports(ctx)
 	if err != nil {
 		return PromotionReport{}, false, err
@@ -463,7 +532,7 @@ func (p *promotion) findReport(ctx context.Context, dry bool) (PromotionReport, 
 	// The API doesn't say in which order it lists them; Created sorts as text.
 	slices.SortStableFunc(reports, func(a, b PromotionReport) int { return strings.Compare(a.Created, b.Created) })
 	for _, r := range slices.Backward(reports) {
-		if r.PromotionID == p.id && r.DryRun == dry && r.Type != "rollback" {
+		if r.PromotionID == p.id && ours(r) {
 			full, err := p.t.Report(ctx, r.ID)
 			return full, true, err
 		}
@@ -476,40 +545,4 @@ func (p *promotion) report(context.Context) (string, error) {
 		return "none", nil
 	}
 	return p.result.Report.ID, nil
-}
-
-// maxReportWaits is how many polls may find a tenant ready before there is a report.
-const maxReportWaits = 6
-
-// maxPollErrors is how many polls in a row may fail before a wait gives up: a restart of the tenant's
-// services takes its API away for moments.
-const maxPollErrors = 3
-
-// wait polls until f says so.
-func (p *promotion) wait(ctx context.Context, phase string, f func() (bool, string, error)) error {
-	start := p.o.Now()
-	failures := 0
-	for {
-		done, text, err := f()
-		var perr *PromotionError
-		var lerr *LockedError
-		var failed *lockError
-		var none *noReportError
-		switch {
-		case errors.As(err, &perr), errors.As(err, &lerr), errors.As(err, &failed), errors.As(err, &none):
-			return err // the tenant's answer, which asking again doesn't change
-		case err != nil:
-			if failures++; failures >= maxPollErrors || ctx.Err() != nil {
-				return err
-			}
-		case done:
-			return nil
-		default:
-			failures = 0
-			p.on(PhaseProgress{phase, text, p.o.Now().Sub(start)})
-		}
-		if err := p.o.Sleep(ctx, p.o.Poll); err != nil {
-			return err
-		}
-	}
 }

@@ -63,6 +63,11 @@ func (p promoter) Promote(ctx context.Context, r engine.PromoteRequest) error {
 	return err
 }
 
+func (p promoter) Rollback(ctx context.Context, _ engine.PromoteRequest) error {
+	_, err := call(p, "rollback", func() (bool, error) { return true, p.c.RollbackPromotion(ctx, tenant.RollbackRequest{}) })
+	return err
+}
+
 func (p promoter) PromotionStatus(ctx context.Context) (engine.PromotionStatus, error) {
 	return call(p, "status", func() (engine.PromotionStatus, error) {
 		s, err := p.c.PromotionStatus(ctx)

@@ -66,6 +66,9 @@ func (p *promotion) takeLock(ctx context.Context) error {
 	if p.o.Reviewed != nil {
 		will.Outcome = reviewedMark
 	}
+	if p.o.Rollback {
+		will.Outcome = rollbackMark
+	}
 	if err := p.j.Append(will); err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func (p *promotion) takeOver(ctx context.Context, s LockState) error {
 func (p *promotion) lost(ctx context.Context) error {
 	text := "Nothing was promoted"
 	if p.j.after("will promote", "will lock") {
-		_, ok, err := p.findReport(ctx, false)
+		_, ok, err := p.findReport(ctx, isPromotion)
 		if err != nil {
 			return err
 		}
@@ -161,4 +164,18 @@ func (p *promotion) unlock(ctx context.Context) (string, error) {
 func FinishLock(ctx context.Context, t Promoter, j *Journal, id string, o PromotionOptions) error {
 	p := &promotion{t: t, j: j, o: o, id: id}
 	return p.phase(ctx, phaseUnlock, p.unlock)
+}
+
+// LockHeld says whether a promotion may still hold the lock: it asked for it, and it was not given back.
+func LockHeld(records []Record) bool {
+	held := false
+	for _, r := range records {
+		switch r.What {
+		case "will lock":
+			held = true
+		case "unlocked", "done", "lock refused":
+			held = false
+		}
+	}
+	return held
 }

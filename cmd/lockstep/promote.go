@@ -106,7 +106,7 @@ func runPromote(ctx context.Context, a *app, o promoteOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if lock.Unlocked() || !open(j.Records) {
+	if lock.Unlocked() || !engine.LockHeld(j.Records) {
 		view.event(engine.PhaseStarted{Phase: "preflight"})
 		reviewed, text, perr := a.preflight(ctx, p, pr, o, lock)
 		view.event(engine.PhaseDone{Phase: "preflight", Text: text, Err: perr})
@@ -133,7 +133,7 @@ func runPromote(ctx context.Context, a *app, o promoteOptions) (err error) {
 	}
 	if err != nil {
 		stop := view.stopped(err, "")
-		if open(j.Records) {
+		if engine.LockHeld(j.Records) {
 			view.note(fmt.Sprintf("\nThe tenants may still be locked.\nGo on:   lockstep promote %s\nUnlock:  lockstep promote unlock %s", o.env, o.env))
 		}
 		return stop
@@ -166,7 +166,7 @@ func (a *app) openPromotion(p *config.Project, env string) (*engine.Journal, err
 		if err != nil {
 			return nil, err
 		}
-		if open(records) {
+		if engine.LockHeld(records) {
 			return engine.OpenJournal(found, a.now)
 		}
 	}
@@ -174,20 +174,6 @@ func (a *app) openPromotion(p *config.Project, env string) (*engine.Journal, err
 		return nil, err
 	}
 	return engine.OpenJournal(found, a.now)
-}
-
-// open says whether a promotion may still hold the lock: it asked for it, and it was not given back.
-func open(records []engine.Record) bool {
-	locked := false
-	for _, r := range records {
-		switch r.What {
-		case "will lock":
-			locked = true
-		case "unlocked", "done", "lock refused":
-			locked = false
-		}
-	}
-	return locked
 }
 
 func (a *app) promotionOptions(pr *pair, o promoteOptions) engine.PromotionOptions {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/engine"
@@ -41,7 +42,15 @@ func (p promoter) Unlock(ctx context.Context, id string) (engine.LockState, erro
 }
 
 func (p promoter) Promote(ctx context.Context, r engine.PromoteRequest) error {
-	return p.c.Promote(ctx, tenant.PromoteRequest{DryRun: r.DryRun, IgnoreEncryptedSecrets: r.IgnoreEncryptedSecrets, Promoter: r.Promoter, Description: r.Description})
+	return p.c.Promote(ctx, tenant.PromoteRequest{DryRun: r.DryRun, IgnoreEncryptedSecrets: r.IgnoreEncryptedSecrets, Promoter: r.Promoter, Description: r.Description, Ticket: r.Ticket})
+}
+
+func (p promoter) Rollback(ctx context.Context, r engine.PromoteRequest) error {
+	err := p.c.RollbackPromotion(ctx, tenant.RollbackRequest{Promoter: r.Promoter, Description: r.Description, Ticket: r.Ticket})
+	if s := tenant.StatusOf(err); s == http.StatusNotFound || s == http.StatusMethodNotAllowed || s == http.StatusNotImplemented {
+		return errors.Join(engine.ErrNoRollback, err)
+	}
+	return err
 }
 
 func (p promoter) PromotionStatus(ctx context.Context) (engine.PromotionStatus, error) {
