@@ -32,6 +32,7 @@ type Record struct {
 	Error   string     `json:"error,omitempty"`
 	// Of a promotion: what was reviewed, and what the tenant said when it stopped.
 	Reviewed []Reviewed       `json:"reviewed,omitempty"`
+	DryRun   bool             `json:"dryRun,omitempty"` // the lock was taken for a dry run
 	Status   *PromotionStatus `json:"status,omitempty"`
 }
 

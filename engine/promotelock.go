@@ -62,7 +62,7 @@ const reviewedMark = "reviewed"
 // takeLock asks for the lock. What the dry run may report is on disk first: a call that goes on later
 // doesn't look at the tenants again, and must not forget it.
 func (p *promotion) takeLock(ctx context.Context) error {
-	will := Record{What: "will lock", Reviewed: p.o.Reviewed}
+	will := Record{What: "will lock", Reviewed: p.o.Reviewed, DryRun: p.o.DryRun}
 	if p.o.Reviewed != nil {
 		will.Outcome = reviewedMark
 	}
@@ -178,4 +178,14 @@ func LockHeld(records []Record) bool {
 		}
 	}
 	return held
+}
+
+// HeldFor says what the lock that LockHeld tells of was taken for.
+func HeldFor(records []Record) (dryRun, rollback bool) {
+	for _, r := range slices.Backward(records) {
+		if r.What == "will lock" {
+			return r.DryRun, r.Outcome == rollbackMark
+		}
+	}
+	return false, false
 }

@@ -215,30 +215,44 @@ func (a *app) clientFor(e *config.Environment, needs clientNeeds) (*tenant.Clien
 	})
 }
 
+// canAsk says whether there is a terminal to ask on.
+func (a *app) canAsk() bool {
+	in, ok := a.stdin.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd()))
+}
+
+// ask asks a question on the terminal; the answer is trimmed and in lower case.
+func (a *app) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(a.stderr, question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case s := <-answer:
+		return s, nil
+	}
+}
+
 // confirm asks a question on the terminal. Without one, --yes is needed.
 func (a *app) confirm(ctx context.Context, question string) error {
 	if a.yes {
 		return nil
 	}
-	in, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	if !a.canAsk() {
 		return errors.New("this needs a yes, and there is no terminal to ask on; run it with --yes once you have read what it will do")
 	}
-	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(in).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case s := <-answer:
-		if s == "y" || s == "yes" {
-			return nil
-		}
-		return errors.New("not confirmed; nothing was changed")
+	s, err := a.ask(ctx, question+" [y/N] ")
+	if err != nil {
+		return err
 	}
+	if s == "y" || s == "yes" {
+		return nil
+	}
+	return errors.New("not confirmed; nothing was changed")
 }
 
 // note prints a line about what goes on, unless --quiet.

@@ -73,6 +73,7 @@ func exitCode(err error) int {
 	var locked *engine.LockedError
 	var promotion *engine.PromotionError
 	var review *engine.ReviewError
+	var signature *engine.SignatureError
 	switch {
 	case err == nil:
 		return exitOK
@@ -82,7 +83,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &stale), errors.As(err, &review):
 		return exitStale
-	case errors.As(err, &locked), tenant.IsLocked(err):
+	case errors.As(err, &locked), errors.As(err, &signature), tenant.IsLocked(err):
 		return exitLocked
 	case errors.As(err, &promotion):
 		if promotion.Blocked() {

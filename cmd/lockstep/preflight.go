@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/diff"
@@ -13,13 +14,18 @@ import (
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
+// lockedByOther says whose lock it is that stands in the way.
+func lockedByOther(env string, lock tenant.LockResult) error {
+	return &engine.LockedError{What: fmt.Sprintf("%s is locked: promotion %s\nIt is not this one. Wait for it: lockstep promote status %s", env, cmp.Or(lock.PromotionID, "(unknown)"), env)}
+}
+
 // preflight finds before any lock what would stop the promotion, or make it another one than was reviewed:
 // the upper tenant lacks ESVs, the lower holds encrypted secrets, or is not what the plan left. It returns
 // the names that the dry run may report, when a plan was given.
-func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o promoteOptions, lock tenant.LockResult) (reviewed []engine.Reviewed, text string, err error) {
+func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o promoteOptions, lock tenant.LockResult, plan *engine.Plan) (reviewed []engine.Reviewed, text string, err error) {
 	if !lock.Unlocked() {
 		// Under a lock the tenants show no ESVs: nothing can be said before it is given back.
-		return nil, "", &engine.LockedError{What: fmt.Sprintf("%s is locked: promotion %s\nIt is not this one. Wait for it: lockstep promote status %s", pr.upper.Name, cmp.Or(lock.PromotionID, "(unknown)"), pr.upper.Name)}
+		return nil, "", lockedByOther(pr.upper.Name, lock)
 	}
 	lower, err := a.snapshot(ctx, p, pr.lowerC)
 	if err != nil {
@@ -29,12 +35,13 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 	if err != nil {
 		return nil, "", err
 	}
+	own := a.repository(p)
 	check := promotionCheck(pr.upper.Name, lower.Set, have)
 	if o.ignoreEncrypted {
 		check.EncryptedSecrets = nil
 	}
 	if len(check.MissingESVs)+len(check.EncryptedSecrets) > 0 {
-		return nil, "", &preflightError{pr.upper.Name, lower.Set, check, have}
+		return nil, "", &preflightError{pr.upper.Name, lower.Set, own, check, have}
 	}
 	pending, err := pr.upperC.RestartPending(ctx)
 	if err != nil {
@@ -48,31 +55,84 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 	if !o.ignoreEncrypted {
 		text += " · no encrypted secrets"
 	}
-	if o.plan == "" {
-		return nil, text, nil
-	}
-	plan, err := a.readPlan(o.plan)
-	if err != nil {
-		return nil, "", err
+	if plan == nil {
+		return nil, text + a.comparedWithGit(pr.lower.Name, lower.Set, own), nil
 	}
 	if err := planLanded(plan, lower.Set, pr.lower.Name); err != nil {
+		if pr.lower.PromoteFrom != "" {
+			err = fmt.Errorf("%w\nNo environment is skipped: promote to %s first, or say lockstep promote --through %s", err, pr.lower.Name, pr.upper.Name)
+		}
 		return nil, "", err
 	}
-	upper, err := a.snapshot(ctx, p, pr.upperC)
-	if err != nil {
-		return nil, "", err
-	}
-	changes, err := diff.Compare(upper.Set, lower.Set, diff.Options{})
+	changes, err := a.staticChangesFrom(ctx, p, pr, lower.Set)
 	if err != nil {
 		return nil, "", err
 	}
 	reviewed = []engine.Reviewed{}
 	for _, c := range changes {
-		if c.Class == schema.Static {
-			reviewed = append(reviewed, reviewedOf(c))
-		}
+		reviewed = append(reviewed, reviewedOf(c))
 	}
 	return reviewed, text + fmt.Sprintf(" · %s is %s", pr.lower.Name, cmp.Or(short(plan.Source.Commit), "the plan")), nil
+}
+
+// repository is the project's own configuration, for places that a tenant can't name; nil when it can't be
+// read: what it would add is nice to have.
+func (a *app) repository(p *config.Project) *loaded {
+	set, err := a.loadPath(p, "")
+	if err != nil || set.Len() == 0 {
+		return nil
+	}
+	a.settle(p, set)
+	return set
+}
+
+// comparedWithGit says whether a tenant holds what the repository has.
+func (a *app) comparedWithGit(env string, live *schema.Set, own *loaded) string {
+	if own == nil {
+		return ""
+	}
+	changes, err := diff.Compare(live, own.Set, diff.Options{Tenant: true})
+	if err != nil {
+		return ""
+	}
+	n := 0
+	for _, c := range changes {
+		if c.Class == schema.Static {
+			n++
+		}
+	}
+	name := "the work tree"
+	if own.commit != "" {
+		name = "git " + short(own.commit)
+	}
+	if n == 0 {
+		return fmt.Sprintf(" · %s equals %s", env, name)
+	}
+	return fmt.Sprintf(" · %s differs from %s in %d %s (lockstep drift --env %s)", env, name, n, plural(n, "resource", "resources"), env)
+}
+
+// esvPlaces lists where the repository refers to an ESV: "file:line".
+func esvPlaces(set *loaded, esv string) []string {
+	var out []string
+	for _, r := range schema.ESVReferences(set.Set) {
+		if r.ESV == esv && !r.Pos.IsZero() {
+			if at := fmt.Sprintf("%s:%d", r.Pos.File, r.Pos.Line); !slices.Contains(out, at) {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
+}
+
+// encryptedPlaces lists where the repository holds encrypted values.
+func encryptedPlaces(set *loaded) []string {
+	var out []string
+	for _, v := range schema.EncryptedValues(set.Set) {
+		if !v.Exempt && !v.Pos.IsZero() {
+			out = append(out, fmt.Sprintf("%s:%d", v.Pos.File, v.Pos.Line))
+		}
+	}
+	return out
 }
 
 // reviewedOf names a change in all the ways that a report may.
@@ -147,10 +207,12 @@ func short(commit string) string {
 	return commit
 }
 
-// preflightError says before a promotion what would stop it, with the places.
+// preflightError says before a promotion what would stop it, with the places: the repository's, where it has
+// them, else the tenant's resource.
 type preflightError struct {
 	env   string
 	lower *schema.Set
+	own   *loaded // nil when there is none
 	check engine.Promotion
 	have  map[string]bool
 }
@@ -161,15 +223,37 @@ func (e *preflightError) Error() string {
 		fmt.Fprintf(&b, "%s lacks %d %s: ", e.env, n, plural(n, "ESV", "ESVs"))
 		b.WriteString(strings.Join(esvNamesOf(e.check.MissingESVs), ", "))
 		b.WriteByte('\n')
+		said := map[string]bool{}
 		for _, r := range schema.MissingESVs(schema.ESVReferences(e.lower), e.have) {
-			k := r.Key
-			k.ID = cmp.Or(r.Name, k.ID)
-			fmt.Fprintf(&b, "  referenced in %s\n", k)
+			var places []string
+			if e.own != nil {
+				places = esvPlaces(e.own, r.ESV)
+			}
+			if len(places) == 0 {
+				k := r.Key
+				k.ID = cmp.Or(r.Name, k.ID)
+				places = []string{k.String()}
+			}
+			for _, place := range places {
+				if line := "referenced in " + place; !said[line] {
+					said[line] = true
+					fmt.Fprintf(&b, "  %s\n", line)
+				}
+			}
 		}
 	}
 	for _, v := range schema.EncryptedValues(e.lower) {
-		if len(e.check.EncryptedSecrets) > 0 && !v.Exempt {
-			fmt.Fprintf(&b, "encrypted secret in %s at %s\n", v.Key, v.Pointer)
+		if len(e.check.EncryptedSecrets) == 0 || v.Exempt {
+			continue
+		}
+		fmt.Fprintf(&b, "encrypted secret in %s at %s\n", v.Key, v.Pointer)
+		if e.own == nil {
+			continue
+		}
+		if r, ok := e.own.Get(v.Key); ok && r.Source != nil {
+			if pos := r.Source.At(v.Pointer); !pos.IsZero() {
+				fmt.Fprintf(&b, "  in the repository: %s:%d\n", pos.File, pos.Line)
+			}
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")

@@ -168,7 +168,11 @@ func (v *promotionView) event(e engine.Event) {
 		v.transient("◐ %-11s %-52s %s", e.Phase, e.Text, took(e.Elapsed))
 	case engine.PhaseDone:
 		if e.Err == nil {
-			v.line("%s %-11s %-52s  %s", v.style.Good("✓"), e.Phase, e.Text, v.style.Dim(took(e.Took)))
+			lines := foldParts(e.Text, 52)
+			v.line("%s %-11s %-52s  %s", v.style.Good("✓"), e.Phase, lines[0], v.style.Dim(took(e.Took)))
+			for _, l := range lines[1:] {
+				v.line("              %s", l)
+			}
 			return
 		}
 		head, rest, _ := strings.Cut(e.Err.Error(), "\n")
@@ -179,6 +183,23 @@ func (v *promotionView) event(e engine.Event) {
 			}
 		}
 	}
+}
+
+// foldParts breaks a text at its middle dots into lines of so many characters, where it can.
+func foldParts(text string, width int) []string {
+	lines := []string{""}
+	for i, part := range strings.Split(text, " · ") {
+		last := &lines[len(lines)-1]
+		switch {
+		case i == 0:
+			*last = part
+		case len([]rune(*last))+3+len([]rune(part)) <= width:
+			*last += " · " + part
+		default:
+			lines = append(lines, part)
+		}
+	}
+	return lines
 }
 
 // stopped ends a promotion that did not go through. The phase's line said why.
@@ -226,10 +247,11 @@ func (v *promotionView) wayOut(err error) string {
 	return b.String()
 }
 
-func (v *promotionView) end(r engine.PromotionResult, dry bool) error {
+func (v *promotionView) end(r engine.PromotionResult, o promoteOptions) error {
+	dry := o.dryRun
 	switch v.format {
 	case report.JSON:
-		return v.a.printJSON(map[string]any{"environment": v.pair.upper.Name, "promoted": !dry, "promotionId": r.PromotionID, "dryRun": r.DryRun, "report": r.Report})
+		return v.a.printJSON(map[string]any{"environment": v.pair.upper.Name, "promoted": !dry && !o.rollback, "rolledBack": o.rollback, "promotionId": r.PromotionID, "dryRun": r.DryRun, "report": r.Report})
 	case report.NDJSON:
 		return json.NewEncoder(v.w).Encode(map[string]any{"event": "done", "promotionId": r.PromotionID})
 	}
@@ -238,7 +260,11 @@ func (v *promotionView) end(r engine.PromotionResult, dry bool) error {
 		v.a.printReport(*r.DryRun)
 		return nil
 	}
-	fmt.Fprintf(v.w, "\nPromoted to %s:\n", v.pair.upper.Name)
+	what := "Promoted to"
+	if o.rollback {
+		what = "Rolled back on"
+	}
+	fmt.Fprintf(v.w, "\n%s %s:\n", what, v.pair.upper.Name)
 	if r.Report != nil {
 		v.a.printReport(*r.Report)
 	}

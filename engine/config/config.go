@@ -41,6 +41,8 @@ type Project struct {
 	// AllowedSigners is a file in the form of ssh-keygen's allowed_signers, relative to Root: whose signature
 	// on a plan counts. "" when there is none.
 	AllowedSigners string
+	// Audit is the file that promotions are noted in, relative to Root; "" means one in .lockstep.
+	Audit string
 }
 
 // Files says where the configuration lies and what of it counts.

@@ -59,6 +59,7 @@ func Parse(root, name string, data []byte, env Lookup) (*Project, schema.Diagnos
 		"limits":         func(n *yaml.Node) { r.limits(n, &p.Limits) },
 		"acceptedDrift":  func(n *yaml.Node) { r.drift(n, p) },
 		"allowedSigners": func(n *yaml.Node) { p.AllowedSigners = r.path(n, "allowedSigners") },
+		"audit":          func(n *yaml.Node) { p.Audit = r.path(n, "audit") },
 	})
 	r.promotions(p, promote)
 	if r.leaked {

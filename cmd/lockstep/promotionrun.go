@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/engine"
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/engine/tenant"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// promotionRun is one promotion by this process.
+type promotionRun struct {
+	a        *app
+	p        *config.Project
+	pr       *pair
+	o        promoteOptions
+	j        *engine.Journal
+	view     *promotionView
+	opts     engine.PromotionOptions
+	approved string
+}
+
+// prepare checks what can be checked before a lock, and asks. going is false when there is nothing to do.
+func (w *promotionRun) prepare(ctx context.Context) (going bool, err error) {
+	lock, err := w.pr.upperC.LockState(ctx)
+	if err != nil {
+		return false, err
+	}
+	var plan *engine.Plan
+	if w.o.plan != "" {
+		if plan, err = w.a.readPlan(w.o.plan); err != nil {
+			return false, err
+		}
+	}
+	if !w.o.dryRun && !w.o.rollback && !w.o.resume {
+		if w.approved, err = w.a.checkApprovals(w.p, w.pr.upper, w.o.plan); err != nil {
+			return false, err
+		}
+	}
+	held := engine.LockHeld(w.j.Records)
+	switch {
+	case w.o.resume && !held:
+		fmt.Fprintf(w.a.stdout, "No promotion to %s is under way from here.\n", w.pr.upper.Name)
+		return false, nil
+	case held && !lock.Unlocked(), held && w.o.resume:
+		w.view.note(fmt.Sprintf("Going on with promotion %s.", w.j.Run()))
+	case w.o.rollback:
+		if !lock.Unlocked() {
+			return false, lockedByOther(w.pr.upper.Name, lock)
+		}
+		if err := w.showRollback(ctx); err != nil {
+			return false, err
+		}
+	default:
+		w.view.event(engine.PhaseStarted{Phase: "preflight"})
+		start := w.a.now()
+		reviewed, text, perr := w.a.preflight(ctx, w.p, w.pr, w.o, lock, plan)
+		if perr == nil && w.approved != "" {
+			text += " · " + w.approved
+		}
+		w.view.event(engine.PhaseDone{Phase: "preflight", Text: text, Err: perr, Took: w.a.now().Sub(start)})
+		if perr != nil {
+			return false, w.view.stopped(perr, "Nothing was locked or promoted.")
+		}
+		w.opts.Reviewed = reviewed
+	}
+	if !w.o.resume {
+		if err := w.a.confirmPromotion(ctx, w.pr, w.o); err != nil {
+			return false, err
+		}
+	}
+	if !held {
+		if err := w.keepIntent(plan); err != nil {
+			return false, err
+		}
+	}
+	w.opts.Audit = w.audit
+	return true, nil
+}
+
+// showRollback shows what a rollback would undo, where the tenant tells.
+func (w *promotionRun) showRollback(ctx context.Context) error {
+	r, err := promoter{w.pr.upperC}.Report(ctx, tenant.ProvisionalRollback)
+	if err != nil {
+		if s := tenant.StatusOf(err); s == 0 || s >= 500 {
+			return err
+		}
+		return nil // not every tenant tells beforehand
+	}
+	if w.view.format == report.Text {
+		fmt.Fprintf(w.a.stdout, "A rollback of the last promotion to %s changes there:\n", w.pr.upper.Name)
+		w.a.printReport(r)
+		fmt.Fprintln(w.a.stdout)
+	}
+	return nil
+}
+
+// intentFile holds what the audit will say, less what the tenants have yet to tell: a call that goes on later
+// may be somebody else's, without the plan.
+const intentFile = "intent.json"
+
+func (w *promotionRun) keepIntent(plan *engine.Plan) error {
+	e := engine.AuditEntry{
+		What: "promotion", Lower: w.pr.lower.Name, Environment: w.pr.upper.Name, URL: w.pr.upperC.URL(), Who: w.a.who(),
+		Approved: strings.TrimPrefix(w.approved, "approved by "), Message: w.o.message,
+	}
+	if w.o.rollback {
+		e.What = "rollback"
+	}
+	if plan != nil {
+		e.Commit, e.Plan = plan.Source.Commit, plan.Digest
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return engine.WriteFile(filepath.Join(w.j.Dir, intentFile), data, 0o600)
+}
+
+// audit appends what was done to the project's audit file.
+func (w *promotionRun) audit(id string, r engine.PromotionReport) error {
+	var e engine.AuditEntry
+	data, err := os.ReadFile(filepath.Join(w.j.Dir, intentFile))
+	if err == nil {
+		err = json.Unmarshal(data, &e)
+	}
+	if err != nil {
+		return fmt.Errorf("read what the promotion was begun for: %w", err)
+	}
+	e.Time, e.PromotionID, e.Report = w.a.now(), id, r
+	return engine.AppendAudit(auditFile(w.p), e)
+}
+
+func auditFile(p *config.Project) string {
+	if p.Audit != "" {
+		return p.Path(p.Audit)
+	}
+	return filepath.Join(stateDir(p), "audit.ndjson")
+}
+
+// who is the person or job that runs this: what CI says of itself, else the system's user.
+func (a *app) who() string {
+	for _, name := range []string{"LOCKSTEP_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID"} {
+		if v, ok := a.env(name); ok && v != "" {
+			return v
+		}
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "unknown"
+}
+
+// interrupted asks what to do with the lock, and does it. over is false when the promotion was finished after all:
+// then the context is a new one.
+func (w *promotionRun) interrupted(ctx context.Context) (context.Context, engine.PromotionResult, bool, error) {
+	cause := ctx.Err()
+	name := w.pr.upper.Name
+	left := &interruptedError{err: cause, text: fmt.Sprintf("Interrupted. The tenants may be locked.\nGo on:   lockstep promote resume %s\nUnlock:  lockstep promote unlock %s", name, name)}
+	if w.o.rollback {
+		left.text = strings.Replace(left.text, "promote resume", "promote rollback", 1)
+	}
+	next, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	_ = stop // the process ends with it
+	choice := w.o.onInterrupt
+	if choice == "ask" {
+		choice = w.a.askInterrupted(next)
+	}
+	if choice == "finish" {
+		result, err := engine.Promote(next, promoter{w.pr.upperC}, w.j, w.opts)
+		if next.Err() != nil {
+			return next, result, true, left
+		}
+		return next, result, false, err
+	}
+	if choice != "unlock" {
+		return next, engine.PromotionResult{}, true, left
+	}
+	state, err := w.pr.upperC.LockState(next)
+	if err != nil {
+		return next, engine.PromotionResult{}, true, left
+	}
+	status, err := w.pr.upperC.PromotionStatus(next)
+	if err != nil || status.Status == tenant.PromotionRunning {
+		left.text = strings.Replace(left.text, "Interrupted. The tenants may be locked.", "Interrupted. The tenant is still at it ("+status.Message+"), and keeps its lock until it is done.", 1)
+		return next, engine.PromotionResult{}, true, left
+	}
+	if r, ok := w.j.Last("locking"); !state.Unlocked() && (!ok || r.ID == state.PromotionID) {
+		w.opts.Poll = min(w.opts.Poll, 2*time.Second)
+		if err := engine.FinishLock(next, promoter{w.pr.upperC}, w.j, state.PromotionID, w.opts); err != nil {
+			return next, engine.PromotionResult{}, true, left
+		}
+	}
+	return next, engine.PromotionResult{}, true, &interruptedError{err: cause, text: "Interrupted. Both environments are unlocked; nothing more was promoted."}
+}
+
+// askInterrupted asks on the terminal; without one, the lock is given back.
+func (a *app) askInterrupted(ctx context.Context) string {
+	if !a.canAsk() {
+		return "unlock"
+	}
+	answer, err := a.ask(ctx, "\nInterrupted. [f]inish the promotion, [u]nlock and leave, or leave the [l]ock? [f/u/l] ")
+	switch {
+	case err != nil, strings.HasPrefix(answer, "l"):
+		return "leave"
+	case strings.HasPrefix(answer, "u"):
+		return "unlock"
+	}
+	return "finish"
+}
+
+// keepReports keeps what the tenant reported with the promotion's journal.
+func (w *promotionRun) keepReports(r engine.PromotionResult) {
+	for name, rep := range map[string]*engine.PromotionReport{"dry-run.json": r.DryRun, "report.json": r.Report} {
+		if rep == nil {
+			continue
+		}
+		data, err := json.MarshalIndent(rep, "", "  ")
+		if err == nil {
+			err = engine.WriteFile(filepath.Join(w.j.Dir, name), append(data, '\n'), 0o600)
+		}
+		if err != nil {
+			w.a.note("The report could not be kept: %v. The tenant has it: lockstep promote report %s %s", err, w.pr.upper.Name, rep.ID)
+		}
+	}
+}
+
+// stopped says what stopped the promotion, what is left, and what to do. Where the lock may still be held, the
+// command that gives it back is the last line.
+func (w *promotionRun) stopped(err error, result engine.PromotionResult) error {
+	name, held := w.pr.upper.Name, engine.LockHeld(w.j.Records)
+	var perr *engine.PromotionError
+	var stop error
+	switch {
+	case errors.As(err, &perr) && perr.Blocked():
+		stop = w.view.stopped(err, fmt.Sprintf("%s is blocked until the vendor's support clears it; the tenants stay locked (promotion %s).\n\n%s",
+			name, result.PromotionID, ticketBlocked(w.pr, perr.Status, result.PromotionID, w.a.now())))
+	case errors.Is(err, engine.ErrNoRollback):
+		stop = w.view.stopped(err, "The vendor's support reverts it.\n\n"+ticketRevert(w.pr.upper, w.a.now()))
+	case errors.As(err, &perr):
+		stop = w.view.stopped(err, "Nothing was promoted."+w.places(perr))
+	case result.Report != nil:
+		stop = w.view.stopped(err, "It was promoted all the same; this came after it.")
+	default:
+		stop = w.view.stopped(err, "")
+	}
+	if !held {
+		return stop
+	}
+	goOn := "promote resume"
+	if w.o.rollback {
+		goOn = "promote rollback"
+	}
+	text := fmt.Sprintf("\nThe tenants may still be locked.\nGo on:   lockstep %s %s\nUnlock:  lockstep promote unlock %s\n", goOn, name, name)
+	if w.view.format == report.Text {
+		fmt.Fprint(w.a.stdout, text)
+	} else {
+		fmt.Fprint(w.a.stderr, text)
+	}
+	return stop
+}
+
+// places says where in the repository the dry run's findings are: the tenant names its own files.
+func (w *promotionRun) places(e *engine.PromotionError) string {
+	set := w.a.repository(w.p)
+	if set == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, n := range esvNamesOf(e.Status.MissingESVs) {
+		for _, place := range esvPlaces(set, n) {
+			fmt.Fprintf(&b, "\n  %s is referenced in %s", n, place)
+		}
+	}
+	if len(e.Status.EncryptedSecrets) > 0 {
+		for _, place := range encryptedPlaces(set) {
+			fmt.Fprintf(&b, "\n  encrypted secret in %s", place)
+		}
+	}
+	return b.String()
+}
+
+// verify compares the two tenants after a promotion.
+func (w *promotionRun) verify(ctx context.Context) error {
+	start := w.a.now()
+	w.view.event(engine.PhaseStarted{Phase: "verify"})
+	changes, err := w.a.staticChanges(ctx, w.p, w.pr)
+	text := fmt.Sprintf("%s equals %s", w.pr.upper.Name, w.pr.lower.Name)
+	if err == nil && len(changes) > 0 {
+		var names []string
+		for _, c := range changes {
+			names = append(names, string(c.Action)+" "+c.Label())
+		}
+		err = fmt.Errorf("promoted, but %s does not equal %s: somebody changed one of them since, or the product does not promote it\n%s", w.pr.upper.Name, w.pr.lower.Name, strings.Join(names, "\n"))
+	}
+	w.view.event(engine.PhaseDone{Phase: "verify", Text: text, Err: err, Took: w.a.now().Sub(start)})
+	if err != nil {
+		return w.view.stopped(err, "The promotion itself is done, and both environments are unlocked.")
+	}
+	return nil
+}
+
+// staticChanges is what the upper tenant would take from the lower.
+func (a *app) staticChanges(ctx context.Context, p *config.Project, pr *pair) ([]diff.Change, error) {
+	lower, err := a.snapshot(ctx, p, pr.lowerC)
+	if err != nil {
+		return nil, err
+	}
+	return a.staticChangesFrom(ctx, p, pr, lower.Set)
+}
+
+func (a *app) staticChangesFrom(ctx context.Context, p *config.Project, pr *pair, lower *schema.Set) ([]diff.Change, error) {
+	upper, err := a.snapshot(ctx, p, pr.upperC)
+	if err != nil {
+		return nil, err
+	}
+	return a.static(upper.Set, lower)
+}
+
+// static compares two sets, static configuration only.
+func (a *app) static(live, want *schema.Set) ([]diff.Change, error) {
+	changes, err := diff.Compare(live, want, diff.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var out []diff.Change
+	for _, c := range changes {
+		if c.Class == schema.Static {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
