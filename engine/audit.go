@@ -73,7 +73,9 @@ func readAudit(file string) (entries []AuditEntry, whole int64, err error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return entries, whole, fmt.Errorf("%s:%d: the audit is damaged: the line can't be read", file, n)
 		}
-		if e.Number != n || e.Before != before || e.Hash != e.hash() {
+		// The bytes count, too: what reads the same and is written otherwise was changed.
+		own, err := json.Marshal(e)
+		if err != nil || !bytes.Equal(append(own, '\n'), line) || e.Number != n || e.Before != before || e.Hash != e.hash() {
 			return entries, whole, fmt.Errorf("%s:%d: the audit was changed: the entry doesn't fit the chain", file, n)
 		}
 		entries, before, whole = append(entries, e), e.Hash, whole+int64(len(line))

@@ -29,11 +29,12 @@ func TestAudit(t *testing.T) {
 	}
 	lines := strings.SplitAfter(string(data), "\n")
 	for name, tc := range map[string]struct{ text, err string }{
-		"changed":      {strings.Replace(string(data), "r-b", "r-x", 1), ":2: the audit was changed"},
-		"one taken":    {lines[0] + lines[2], ":2: the audit was changed"},
-		"the first":    {lines[1] + lines[2], ":1: the audit was changed"},
-		"swapped":      {lines[1] + lines[0] + lines[2], ":1: the audit was changed"},
-		"not an entry": {lines[0] + "hello\n", ":2: the audit is damaged"},
+		"changed":        {strings.Replace(string(data), "r-b", "r-x", 1), ":2: the audit was changed"},
+		"a member twice": {strings.Replace(string(data), `"number":2,`, `"number":1,"number":2,`, 1), ":2: the audit was changed"},
+		"one taken":      {lines[0] + lines[2], ":2: the audit was changed"},
+		"the first":      {lines[1] + lines[2], ":1: the audit was changed"},
+		"swapped":        {lines[1] + lines[0] + lines[2], ":1: the audit was changed"},
+		"not an entry":   {lines[0] + "hello\n", ":2: the audit is damaged"},
 	} {
 		if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
 			t.Fatal(err)

@@ -57,9 +57,10 @@ func (p *promotion) wait(ctx context.Context, phase string, f func() (bool, stri
 		default:
 			failures = 0
 			p.on(PhaseProgress{phase, text, p.o.Now().Sub(start)})
-			if waited += max(p.o.Poll, time.Millisecond); waited > p.patience(phase) {
+			if waited > p.patience(phase) {
 				return &SlowError{p.o.Environment, phase, text, p.id, waited}
 			}
+			waited += max(p.o.Poll, time.Millisecond)
 		}
 		if err := p.o.Sleep(ctx, p.o.Poll); err != nil {
 			return err

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"jsonget": cmdJSONGet, "jsonkeys": cmdJSONKeys, "jsonset": cmdJSONSet, "replace": cmdReplace, "masked": cmdMasked, "latest-run": cmdLatestRun, "executable": cmdExecutable, "commit-file": cmdCommitFile, "use-sandbox": cmdUseSandbox, "append": cmdAppend, "help-of-all": cmdHelpOfAll, "other-key": cmdOtherKey,
 			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "await-request": cmdAwaitRequest, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
+			"ssh-key": cmdSSHKey, "add-line": cmdAddLine, "allow": cmdAllow, "await-lock": cmdAwaitLock,
 		},
 	})
 }
@@ -283,6 +284,8 @@ func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
 		f.CutAfterWrite = n
 	case "crash-after-write":
 		f.CrashAfterWrite = n
+	case "refuse-write":
+		f.RefuseWrite = n
 	case "html": // instead of every answer but the token
 		f = sim.Faults{EveryNth: 1, Status: 200, HTML: true, Only: afterToken}
 	case "html-login": // instead of the token

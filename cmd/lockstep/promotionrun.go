@@ -199,7 +199,9 @@ func (w *promotionRun) interrupted(ctx context.Context) (context.Context, engine
 		return next, engine.PromotionResult{}, true, left
 	}
 	if r, ok := w.j.Last("locking"); !state.Unlocked() && (!ok || r.ID == state.PromotionID) {
-		w.opts.Poll = min(w.opts.Poll, 2*time.Second)
+		if w.opts.Poll = min(w.opts.Poll, 2*time.Second); onLoopback(w.pr.upperC.URL()) {
+			w.opts.Poll = 20 * time.Millisecond
+		}
 		if err := engine.FinishLock(next, promoter{w.pr.upperC}, w.j, state.PromotionID, w.opts); err != nil {
 			return next, engine.PromotionResult{}, true, left
 		}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +22,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/lockstep-gitops/lockstep/examples"
 	"github.com/lockstep-gitops/lockstep/fixtures"
@@ -453,4 +456,67 @@ func cmdNowhere(ts *testscript.TestScript, neg bool, args []string) {
 	if n == 0 {
 		ts.Fatalf("no file was looked at")
 	}
+}
+
+// ssh-key NAME makes an SSH key pair: NAME and NAME.pub.
+func cmdSSHKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ssh-key NAME")
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	ts.Check(err)
+	block, err := ssh.MarshalPrivateKey(private, "")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(block), 0o600))
+	key, err := ssh.NewPublicKey(public)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), ssh.MarshalAuthorizedKey(key), 0o644))
+}
+
+// allow FILE WHO=KEY.pub ... writes a file of allowed signers.
+func cmdAllow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: allow FILE WHO=KEY.pub ...")
+	}
+	var b strings.Builder
+	for _, a := range args[1:] {
+		who, key, _ := strings.Cut(a, "=")
+		fmt.Fprintf(&b, "%s %s", who, ts.ReadFile(key))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// await-lock ROLE waits until a tenant was asked for its lock, and was looked at after that.
+func cmdAwaitLock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await-lock ROLE")
+	}
+	for range 3000 {
+		asked := false
+		for _, r := range tenantOf(ts, args[0]).Requests() {
+			asked = asked || r.Method == "POST" && strings.HasSuffix(r.Path, "/promotion/lock") && r.Status != 0
+			if asked && r.Method == "GET" && strings.HasSuffix(r.Path, "/lock/state") && r.Status != 0 {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s was not locked", args[0])
+}
+
+// add-line FILE TEXT [AFTER] adds a line at the end of a file, or after the one line that holds AFTER.
+func cmdAddLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: add-line FILE TEXT [AFTER]")
+	}
+	lines := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
+	at := len(lines)
+	if len(args) == 3 {
+		at = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, args[2]) })
+		if at == 0 {
+			ts.Fatalf("%s has no line with %q", args[0], args[2])
+		}
+	}
+	text := strings.Join(slices.Insert(lines, at, args[1]+"\n"), "")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }

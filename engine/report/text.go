@@ -294,6 +294,9 @@ func (p *printer) plan(v *PlanView) {
 	}
 	if len(v.Steps) == 0 {
 		p.line(st.bold(head + " · nothing to do"))
+		for _, n := range v.Notes { // what is not done, and why, is worth knowing here most of all
+			p.line(wrap(clean(n), "  ", p.o.Width))
+		}
 		return
 	}
 	head += " · " + count(len(v.Steps), "step", "steps")

@@ -35,6 +35,9 @@ type Faults struct {
 	// And the same at every Nth.
 	CutBeforeEvery, CutAfterEvery, CutBodyEvery int
 
+	// RefuseWrite answers the Nth write with 400 and does not carry it out.
+	RefuseWrite int
+
 	// CrashAfterWrite ends the tenant after the Nth write was carried out and
 	// answered: every later request is cut off, until Heal.
 	CrashAfterWrite int
@@ -178,6 +181,10 @@ func (t *Tenant) decide(r *request) injected {
 	f.writes++
 	if f.writes == f.CrashAfterWrite {
 		f.crashed = true
+	}
+	if f.writes == f.RefuseWrite {
+		in.answer = refusal(http.StatusBadRequest, "The fault refuses this write")
+		return in
 	}
 	in.cut = f.writes == f.CutBeforeWrite || nth(f.writes, f.CutBeforeEvery)
 	in.lose = f.writes == f.CutAfterWrite || nth(f.writes, f.CutAfterEvery)
