@@ -189,8 +189,9 @@ func libraryFirst(a, b *work) int {
 }
 
 // orderDeletes puts what refers before what is referred to, the reverse of writing: an ESV goes after all
-// that reads it, since the tenant refuses to delete one in use.
-func orderDeletes(changes []diff.Change, refs []schema.Reference, esvs []schema.ESVReference) []diff.Change {
+// that reads it, since the tenant refuses to delete one in use. Where resources refer to each other in a
+// circle, one is first written without what it refers to: no step leaves a reference to what is gone.
+func orderDeletes(changes []diff.Change, refs []schema.Reference, esvs []schema.ESVReference) []ordered {
 	var queue []*work
 	for _, c := range changes {
 		queue = append(queue, &work{Change: c, needs: map[schema.Key]bool{}})
@@ -206,13 +207,20 @@ func orderDeletes(changes []diff.Change, refs []schema.Reference, esvs []schema.
 		s.need(schema.Key{Type: "variable", ID: e.ESV}, e.Key)
 		s.need(schema.Key{Type: "secret", ID: e.ESV}, e.Key)
 	}
-	var out []diff.Change
+	var out []ordered
+	stubbed := map[schema.Key]bool{}
 	for len(s.queue) > 0 {
 		w := s.ready()
 		if w == nil {
-			w = s.cycle()
+			w = s.cycle(func(w *work) bool { return !stubbed[w.Key] && hasStub(w) })
+			if !stubbed[w.Key] && hasStub(w) {
+				stubbed[w.Key] = true
+				out = append(out, ordered{work: w, stub: true})
+				s.cut(w)
+				continue
+			}
 		}
-		out = append(out, w.Change)
+		out = append(out, ordered{work: w})
 		s.done(w)
 	}
 	return out

@@ -29,8 +29,10 @@ type Plan struct {
 	// Elsewhere lists differences in static configuration of an upper environment: they come by promotion,
 	// not by this plan.
 	Elsewhere []Mention `json:"elsewhere"`
-	Kept      []Mention `json:"kept"` // what the source does not have and the plan does not delete, and why
-	Warnings  []string  `json:"warnings"`
+	// Included lists what no --target names, and what they name needs.
+	Included []Mention `json:"included,omitempty"`
+	Kept     []Mention `json:"kept"` // what the source does not have and the plan does not delete, and why
+	Warnings []string  `json:"warnings"`
 	// Digest is the SHA-256 of the plan's canonical JSON with an empty digest.
 	Digest string `json:"digest"`
 }
@@ -144,7 +146,7 @@ func (e *LimitError) Error() string {
 // NewPlan makes the plan that turns live into want. Whether the source's findings forbid one is for the
 // caller to say; what would put a secret into the plan, or fail in the middle of a run, is refused here.
 func NewPlan(live, want *schema.Set, o PlanOptions) (*Plan, error) {
-	changes, err := diff.Compare(live, want, o.Diff)
+	changes, included, err := Select(live, want, o.Diff)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +154,7 @@ func NewPlan(live, want *schema.Set, o PlanOptions) (*Plan, error) {
 		Format: PlanFormat, Tool: o.Tool, Environment: o.Environment, Source: o.Source,
 		Steps: []Step{}, Reads: []Expect{}, Findings: []Finding{}, Promotions: o.Promotions, Elsewhere: []Mention{}, Kept: []Mention{}, Warnings: []string{},
 	}
+	p.Included = included
 	if p.Promotions == nil {
 		p.Promotions = []Promotion{}
 	}
@@ -174,7 +177,7 @@ func NewPlan(live, want *schema.Set, o PlanOptions) (*Plan, error) {
 	}
 	p.addWrites(orderWrites(writes, wantRefs, esvs), esvs, liveESVs)
 	for _, c := range orderDeletes(deletes, liveRefs, liveESVs) {
-		p.add(Step{Action: diff.Delete, Key: c.Key, Name: c.Name, Class: c.Class, Was: diff.Digest(c.Before), Patch: c.Patch, Lines: lines(c.Items)})
+		p.addDelete(c)
 	}
 	p.link(wantRefs, esvs)
 	p.linkDeletes(liveRefs, liveESVs)
@@ -354,6 +357,22 @@ func (p *Plan) addWrites(writes []ordered, esvs, liveESVs []schema.ESVReference)
 			}
 		}
 	}
+}
+
+// addDelete adds a deletion, or the write that takes out what the resource refers to before it.
+func (p *Plan) addDelete(c ordered) {
+	was := diff.Digest(c.Before)
+	if !c.stub {
+		p.add(Step{Action: diff.Delete, Key: c.Key, Name: c.Name, Class: c.Class, Was: was, Patch: c.Patch, Lines: lines(c.Items)})
+		return
+	}
+	t, _ := schema.TypeOf(c.Type)
+	body := t.Stub(diff.Strip(t, c.Before.Body))
+	p.add(Step{
+		Action: diff.Update, Key: c.Key, Name: c.Name, Class: c.Class, Stub: true, Was: was,
+		Want: diff.Digest(&schema.Resource{Key: c.Key, Body: body}), Body: schema.CompactJSON(planBody(t, body)),
+		Lines: []string{"- what it refers to; it is deleted below"},
+	})
 }
 
 // needsLoading says whether an ESV's change takes effect at a restart only. A secret that is not for

@@ -177,12 +177,45 @@ func TestPlanWarnings(t *testing.T) {
 	live := set()
 	live.Partial = []string{"alpha/theme"}
 	o := planOptions(false)
-	o.Diff = diff.Options{Tenant: true, Target: []schema.Glob{glob("alpha/journey/*")}}
+	o.Diff = diff.Options{Tenant: true, Target: []schema.Glob{glob("alpha/journey/*")}, Exclude: []schema.Glob{glob("alpha/script/*")}}
 	p := mustPlan(t, live, set(decision(t, 1, "Left"), journey(t, "Login", "x", 100, []int{1})), o)
 	all := strings.Join(p.Warnings, "\n")
 	for _, want := range []string{"alpha/theme could not be read", "alpha/journey/Login needs alpha/script/Left, which the tenant lacks"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not in %q", want, all)
 		}
+	}
+}
+
+// What a target needs comes with it, through what is the same on both sides, and is named; what is excluded
+// and what only needs the target stay away.
+func TestTargetsBringWhatTheyNeed(t *testing.T) {
+	lib := script(t, 3, "Lib", "LIBRARY", `exports.a = systemEnv.getProperty("esv.a")`)
+	user := script(t, 2, "User", "AUTHENTICATION_TREE_DECISION_NODE", `require("Lib")`)
+	old := script(t, 3, "Lib", "LIBRARY", "exports.a = 1")
+	want := set(variable(t, "esv-a", "1"), lib, user, decision(t, 4, "Other"), journey(t, "Inner", "i", 100, []int{2}), journey(t, "Outer", "o", 300, nil, "Inner"), journey(t, "Login", "l", 500, nil, "Outer"))
+	live := set(old, user)
+	target := func(exclude ...string) engine.PlanOptions {
+		o := planOptions(false)
+		o.Diff.Target = []schema.Glob{glob("alpha/journey/Outer")}
+		for _, e := range exclude {
+			o.Diff.Exclude = append(o.Diff.Exclude, glob(e))
+		}
+		return o
+	}
+	p := mustPlan(t, live, want, target())
+	if d := cmp.Diff([]string{"create variable/esv-a", "restart", "update script/Lib", "create journey/Inner", "create journey/Outer"}, steps(p)); d != "" {
+		t.Error(d)
+	}
+	var came []string
+	for _, m := range p.Included {
+		came = append(came, m.Name+" "+m.Why)
+	}
+	if d := cmp.Diff([]string{"esv-a needed by alpha/script/Lib", "Inner needed by alpha/journey/Outer", "Lib needed by alpha/script/User"}, came); d != "" {
+		t.Error(d)
+	}
+	p = mustPlan(t, live, want, target("alpha/journey/Inner"))
+	if d := cmp.Diff([]string{"create journey/Outer"}, steps(p)[len(p.Steps)-1:]); d != "" || slices.Contains(steps(p), "create journey/Inner") || !strings.Contains(strings.Join(p.Warnings, "\n"), "alpha/journey/Outer needs alpha/journey/Inner") {
+		t.Error(d, steps(p), p.Warnings)
 	}
 }

@@ -177,7 +177,9 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 	}
 	work := func(ctx context.Context) error { return plan.Apply(ctx, c, j, opts) }
 	if plan.Environment.Direct {
-		err = plan.Direct(ctx, j, a.directOptions(c, false), work)
+		if err = plan.Direct(ctx, j, a.directOptions(c, false), work); err == nil {
+			err = a.verifyRun(ctx, plan, c, j)
+		}
 	} else {
 		err = work(ctx)
 	}
@@ -185,6 +187,18 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 		return view.end(j.Run())
 	}
 	return a.runStopped(ctx, plan, c, j, opts, view, w, file, err)
+}
+
+// verifyRun looks once more at what was written, after a session was applied: the tenant does that by itself.
+func (a *app) verifyRun(ctx context.Context, plan *engine.Plan, c *tenant.Client, j *engine.Journal) error {
+	moved, err := plan.Verify(ctx, c, j)
+	if err != nil {
+		return fmt.Errorf("the session is applied, and what it wrote can't be read back: %w", err)
+	}
+	if len(moved) > 0 {
+		return fmt.Errorf("the session is applied, and %s does not hold what was written\n%w", plan.Environment.Name, &engine.StaleError{Moved: moved, Written: j.Done()})
+	}
+	return nil
 }
 
 // runStopped says what became of a run that did not reach its end, and undoes it when that was asked for.

@@ -167,7 +167,7 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 		return nil, nil, err
 	}
 	d := diff.Options{Target: o.target, Exclude: o.exclude, HashKey: hashKey(p), Tenant: true}
-	changes, err := diff.Compare(live.Set, want.Set, d)
+	changes, _, err := engine.Select(live.Set, want.Set, d)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -92,6 +92,9 @@ func planView(p *engine.Plan) *report.PlanView {
 	if n := len(p.Elsewhere); n > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("%d static %s by promotion, not from here", n, plural(n, "difference comes", "differences come")))
 	}
+	for _, m := range p.Included {
+		v.Notes = append(v.Notes, fmt.Sprintf("comes along: %s %s", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: m.Name}, m.Why))
+	}
 	kept := 0
 	for _, m := range p.Kept {
 		if m.Why != "only --prune deletes" {
@@ -127,6 +130,8 @@ func stepName(s engine.Step) string {
 // stepText says in a few words what a step does; the formats with room show the change itself.
 func stepText(s engine.Step) string {
 	switch {
+	case s.Stub && s.Action == diff.Update:
+		return "update: without what it refers to; it is deleted below"
 	case s.Stub:
 		return "create, first without what it refers to"
 	case s.Action != diff.Update || len(s.Lines) == 0:
