@@ -221,9 +221,9 @@ func (a *app) canAsk() bool {
 	return ok && term.IsTerminal(int(in.Fd()))
 }
 
-// ask asks a question on the terminal; the answer is trimmed and in lower case.
-func (a *app) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(a.stderr, question)
+// question asks a question on the terminal; the answer is trimmed and in lower case.
+func (a *app) question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(a.stderr, text)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
@@ -245,7 +245,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 	if !a.canAsk() {
 		return errors.New("this needs a yes, and there is no terminal to ask on; run it with --yes once you have read what it will do")
 	}
-	s, err := a.ask(ctx, question+" [y/N] ")
+	s, err := a.question(ctx, question+" [y/N] ")
 	if err != nil {
 		return err
 	}

@@ -214,7 +214,7 @@ func (a *app) askInterrupted(ctx context.Context) string {
 	if !a.canAsk() {
 		return "unlock"
 	}
-	answer, err := a.ask(ctx, "\nInterrupted. [f]inish the promotion, [u]nlock and leave, or leave the [l]ock? [f/u/l] ")
+	answer, err := a.question(ctx, "\nInterrupted. [f]inish the promotion, [u]nlock and leave, or leave the [l]ock? [f/u/l] ")
 	switch {
 	case err != nil, strings.HasPrefix(answer, "l"):
 		return "leave"
