@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -259,13 +257,7 @@ func TestAnotherAdministratorAtEveryRequest(t *testing.T) {
 	}
 }
 
-// keptOf tells whether a run kept the body.
-func keptOf(t *testing.T, dir string, r *schema.Resource) bool {
-	t.Helper()
-	return slices.Contains(keptDigests(t, dir), fmt.Sprint(r.Key, " ", diff.Digest(r)))
-}
-
-// planOf is a plan's own text, to look for what must not be in it.
+// planText is a plan's own text, to look for what must not be in it.
 func planText(t testing.TB, p *engine.Plan) string {
 	t.Helper()
 	var b strings.Builder

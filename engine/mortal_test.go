@@ -16,7 +16,7 @@ import (
 )
 
 // stride thins a matrix out where it would take too long: every nth point is tried. LOCKSTEP_MATRIX=all tries
-// every single one (about a minute on two cores).
+// every single one (about two minutes on two idle cores).
 func stride() int {
 	switch {
 	case os.Getenv("LOCKSTEP_MATRIX") == "all":
@@ -24,9 +24,9 @@ func stride() int {
 	case testing.Short():
 		return 17
 	case raced:
-		return 9
+		return 15
 	}
-	return 3
+	return 5
 }
 
 // A mortal process dies at its nth write, to its journal or to a tenant: what it does after that has no

@@ -140,9 +140,9 @@ func (w watched) Delete(ctx context.Context, r *schema.Resource) error {
 // Whatever two configurations A and B are: the plan from A to B, applied to a tenant that holds A, gives B;
 // and after every step, each journey has all that it refers to.
 func TestRandomConfigurations(t *testing.T) {
-	checks := "60"
+	checks := "40"
 	if raced || testing.Short() {
-		checks = "15"
+		checks = "10"
 	}
 	if err := flag.Set("rapid.checks", checks); err != nil {
 		t.Fatal(err)
