@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,6 +29,7 @@ type Git struct {
 	store  storage.Storer
 	root   string // the work tree; empty for a bare repository
 	common string // the .git folder, the common one of linked work trees
+	dot    string // the .git folder, a linked work tree's own
 	mu     *sync.Mutex
 	close  func() error
 }
@@ -51,12 +53,25 @@ func OpenGit(dir string) (*Git, error) {
 	// without KeepDescriptors it opens the pack anew for every object.
 	opts := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/")}
 	st := filesystem.NewStorageWithOptions(dotgit.NewRepositoryFilesystem(osfs.New(dot), shared), cache.NewObjectLRUDefault(), opts)
-	store := withQuarantine(st, opts, os.Getenv)
+	store := storage.Storer(withoutWorktreeConfig{withQuarantine(st, opts, os.Getenv)})
 	r, err := git.Open(store, nil)
 	if err != nil {
 		return nil, errors.Join(explainOpen(dot, err), st.Close())
 	}
-	return &Git{repo: r, store: store, root: root, common: common, mu: &sync.Mutex{}, close: st.Close}, nil
+	return &Git{repo: r, store: store, root: root, common: common, dot: dot, mu: &sync.Mutex{}, close: st.Close}, nil
+}
+
+// withoutWorktreeConfig hides an extension that go-git refuses and that changes nothing for reading objects:
+// git sparse-checkout turns it on.
+type withoutWorktreeConfig struct{ storage.Storer }
+
+// Config is the repository's configuration.
+func (w withoutWorktreeConfig) Config() (*config.Config, error) {
+	c, err := w.Storer.Config()
+	if err == nil && c.Raw != nil {
+		c.Raw.Section("extensions").RemoveOption("worktreeconfig")
+	}
+	return c, err
 }
 
 func explainOpen(dot string, err error) error {
@@ -225,6 +240,132 @@ func (g *Git) Tree(rev string) (fs.FS, string, error) {
 	return t, c.Hash.String(), nil
 }
 
+// EmptyTree gives a tree without files: what a first commit is compared with.
+func (g *Git) EmptyTree() fs.FS {
+	t, err := g.treeOf(nil)
+	if err != nil {
+		panic("repo: the empty tree: " + err.Error()) // nothing is read for it
+	}
+	return t
+}
+
+// Refs lists the commits that references point to, each once, of those whose full name begins with prefix
+// ("refs/remotes/origin/"); no more than limit.
+func (g *Git) Refs(prefix string, limit int) ([]string, error) {
+	iter, err := g.store.IterReferences()
+	if err != nil {
+		return nil, fmt.Errorf("list references: %w", err)
+	}
+	defer iter.Close()
+	seen := map[string]bool{}
+	err = iter.ForEach(func(r *plumbing.Reference) error {
+		if r.Type() == plumbing.HashReference && strings.HasPrefix(r.Name().String(), prefix) {
+			seen[r.Hash().String()] = true
+		}
+		if len(seen) >= limit {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("list references: %w", err)
+	}
+	list := make([]string, 0, len(seen))
+	for id := range seen {
+		list = append(list, id)
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+var errEnough = errors.New("enough")
+
+// GitDir is the repository's own folder, the common one of linked work trees.
+func (g *Git) GitDir() string { return g.common }
+
+// Head is the full name of the branch that HEAD stands on ("refs/heads/main"), also when that branch has no
+// commit yet; empty when HEAD stands on a commit.
+func (g *Git) Head() string {
+	r, err := g.store.Reference(plumbing.HEAD)
+	if err != nil || r.Type() != plumbing.SymbolicReference {
+		return ""
+	}
+	return r.Target().String()
+}
+
+// Peel finds the commit that an id stands for: the commit itself, or the one that a tag leads to. ok is false
+// when it stands for something else, such as a tag of a file.
+func (g *Git) Peel(id string) (commit string, ok bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := plumbing.NewHash(id)
+	for range maxHops {
+		o, err := g.store.EncodedObject(plumbing.AnyObject, h)
+		if err != nil {
+			return "", false, fmt.Errorf("read object %s: %w", id, err)
+		}
+		switch o.Type() {
+		case plumbing.CommitObject:
+			return h.String(), true, nil
+		case plumbing.TagObject:
+			tag, err := object.DecodeTag(g.store, o)
+			if err != nil {
+				return "", false, fmt.Errorf("read tag %s: %w", h, err)
+			}
+			h = tag.Target
+		default:
+			return "", false, nil
+		}
+	}
+	return "", false, fmt.Errorf("tag %s leads over more than %d tags", id, maxHops)
+}
+
+// Commits lists the commits that head has and none of known has, newest first, with the first parent of each
+// ("" for a root). It stops at limit; more says whether it did.
+func (g *Git) Commits(head string, known []string, limit int) (list []CommitID, more bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	seen := map[plumbing.Hash]bool{}
+	// What is known is walked as far as it is younger than what is looked for; a little further does no harm.
+	c, err := g.repo.CommitObject(plumbing.NewHash(head))
+	if err != nil {
+		return nil, false, fmt.Errorf("read commit %s: %w", head, err)
+	}
+	q := &frontier{}
+	q.push(c, false)
+	for _, k := range known {
+		if kc, err := g.repo.CommitObject(plumbing.NewHash(k)); err == nil {
+			q.push(kc, true)
+		}
+	}
+	for steps := 0; q.fresh() && steps < 100*limit+1000; steps++ {
+		c, old := q.pop()
+		if seen[c.Hash] {
+			continue
+		}
+		seen[c.Hash] = true
+		if !old {
+			if len(list) == limit {
+				return list, true, nil
+			}
+			id := CommitID{ID: c.Hash.String()}
+			if len(c.ParentHashes) > 0 {
+				id.Parent = c.ParentHashes[0].String()
+			}
+			list = append(list, id)
+		}
+		for _, h := range c.ParentHashes {
+			if p, err := g.repo.CommitObject(h); err == nil { // a shallow clone ends somewhere
+				q.push(p, old)
+			}
+		}
+	}
+	return list, q.fresh(), nil
+}
+
+// A CommitID is a commit and its first parent; Parent is empty for a root.
+type CommitID struct{ ID, Parent string }
+
 // Subject is the first line of a commit's message; empty when there is no such commit.
 func (g *Git) Subject(rev string) string {
 	c, err := g.commit(rev)
@@ -273,6 +414,13 @@ func (g *Git) HooksDir() (string, error) {
 		return "", fmt.Errorf("read git's configuration: %w", err)
 	}
 	configs := []*config.Config{local}
+	if own, err := os.Open(filepath.Join(g.dot, "config.worktree")); err == nil {
+		c, err := config.ReadConfig(own)
+		if err = errors.Join(err, own.Close()); err != nil {
+			return "", fmt.Errorf("read git's configuration of this work tree: %w", err)
+		}
+		configs = []*config.Config{c, local}
+	}
 	for _, scope := range []config.Scope{config.GlobalScope, config.SystemScope} {
 		c, err := config.LoadConfig(scope)
 		if err != nil {

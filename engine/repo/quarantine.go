@@ -89,8 +89,21 @@ func (v objectsView) inside(name string) string {
 }
 
 func (v objectsView) Open(name string) (billy.File, error) {
-	return v.Filesystem.Open(v.inside(name))
+	f, err := v.Filesystem.Open(v.inside(name))
+	if err != nil {
+		return nil, err
+	}
+	return viewFile{f, name}, nil
 }
+
+// viewFile keeps the name it was opened by: go-git opens a pack again by that name for each object of more
+// than 16 KiB.
+type viewFile struct {
+	billy.File
+	name string
+}
+
+func (f viewFile) Name() string { return f.name }
 
 func (v objectsView) Stat(name string) (os.FileInfo, error) {
 	return v.Filesystem.Stat(v.inside(name))
