@@ -42,7 +42,8 @@ type Project struct {
 	// on a plan counts. "" when there is none.
 	AllowedSigners string
 	// Audit is the file that promotions are noted in, relative to Root; "" means one in .lockstep.
-	Audit string
+	Audit   string
+	Receive Receive
 }
 
 // Files says where the configuration lies and what of it counts.

@@ -60,6 +60,7 @@ func Parse(root, name string, data []byte, env Lookup) (*Project, schema.Diagnos
 		"acceptedDrift":  func(n *yaml.Node) { r.drift(n, p) },
 		"allowedSigners": func(n *yaml.Node) { p.AllowedSigners = r.path(n, "allowedSigners") },
 		"audit":          func(n *yaml.Node) { p.Audit = r.path(n, "audit") },
+		"receive":        func(n *yaml.Node) { r.receive(n, &p.Receive) },
 	})
 	r.promotions(p, promote)
 	if r.leaked {
