@@ -78,7 +78,7 @@ func runInit(ctx context.Context, a *app, o initOptions) error {
 		}
 	}
 	if o.hook != "" {
-		if err := runHookInstall(a, o.hook); err != nil {
+		if err := runHookInstall(a, o.hook, installOptions{}); err != nil {
 			return err
 		}
 	}

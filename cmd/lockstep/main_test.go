@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "await-request": cmdAwaitRequest, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
 			"ssh-key": cmdSSHKey, "add-line": cmdAddLine, "allow": cmdAllow, "await-lock": cmdAwaitLock,
+			"git-http": cmdGitHTTP, "objects": cmdObjects, "same-objects": cmdSameObjects,
 		},
 	})
 }

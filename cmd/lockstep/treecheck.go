@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/schema"
+)
+
+// A treeCheck finds what a change to a tree brings: of two trees it reads the resources whose files differ,
+// those that refer to what is gone or is called otherwise now, and those that all these refer to. Ten changed
+// journeys of a thousand are then the work of ten.
+type treeCheck struct {
+	p        *config.Project
+	dir      string // of the configuration, from the top of the trees
+	old, new fs.FS  // old is nil when there was nothing
+	limits   repo.Limits
+}
+
+// treeResult is what a treeCheck finds.
+type treeResult struct {
+	diags     schema.Diagnostics // that the old tree does not have
+	files     int                // that differ
+	resources int                // that were looked at
+	pointers  []string           // files whose content lies in Git LFS, and is not looked at
+}
+
+// A side is one of the two trees.
+type side struct {
+	tree  fs.FS
+	part  *repo.Part
+	set   *schema.Set
+	diags schema.Diagnostics
+	read  []string // files that are in set
+}
+
+func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
+	files, err := repo.ChangedFiles(c.old, c.new, c.dir, c.limits)
+	if err != nil {
+		return treeResult{}, err
+	}
+	res := treeResult{files: len(files)}
+	if len(files) == 0 {
+		return res, nil
+	}
+	before, err := c.side(c.old)
+	if err != nil {
+		return res, err
+	}
+	after, err := c.side(c.new)
+	if err != nil || after == nil {
+		return res, err // no configuration is left: then nothing in it can be wrong
+	}
+	if after.part.Whole() || before != nil && (before.part.Layout() != after.part.Layout() || before.part.Root() != after.part.Root()) {
+		return c.whole(res)
+	}
+	pointers := map[string]bool{}
+	for _, f := range files {
+		if f.LFS {
+			pointers[f.Name] = true
+			res.pointers = append(res.pointers, f.Name)
+		}
+		for _, s := range []*side{before, after} {
+			if s != nil {
+				s.part.Add(f.Name)
+			}
+		}
+	}
+	if err := errors.Join(before.load(ctx), after.load(ctx)); err != nil {
+		return res, err
+	}
+	look := c.widen(before, after)
+	if err := errors.Join(before.load(ctx), after.load(ctx)); err != nil {
+		return res, err
+	}
+	for k := range look {
+		if r, ok := after.set.Get(k); ok && r.Source != nil && slices.ContainsFunc(r.Source.Files(), func(n string) bool { return pointers[n] }) {
+			delete(look, k)
+		}
+	}
+	res.resources = len(look)
+	found, err := c.findings(ctx, after, look)
+	if err != nil {
+		return res, err
+	}
+	found = slices.DeleteFunc(found, func(d schema.Diagnostic) bool { return pointers[d.Pos.File] })
+	if len(found) == 0 || before == nil {
+		res.diags = found
+		return res, nil
+	}
+	had, err := c.findings(ctx, before, look)
+	if err != nil {
+		return res, err
+	}
+	res.diags = found.New(had)
+	return res, nil
+}
+
+func (c *treeCheck) options() repo.Options { return repoOptions(c.p, "the push") }
+
+// side begins one side; nil when the tree has no configuration.
+func (c *treeCheck) side(tree fs.FS) (*side, error) {
+	if tree == nil {
+		return nil, nil
+	}
+	part, err := repo.NewPart(tree, c.dir, c.options())
+	if repo.IsNothing(err) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &side{tree: tree, part: part}, nil
+}
+
+// load reads what was chosen and is not read yet.
+func (s *side) load(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	names := s.part.Without(s.read)
+	if s.set != nil && len(names) == 0 {
+		return nil
+	}
+	// A resource may have got more files since: what stands beside a file that was read is read with it.
+	set, diags, err := s.part.Load(names)
+	if err != nil {
+		return err
+	}
+	s.read = append(s.read, names...)
+	if s.set == nil {
+		s.set, s.diags = set, diags
+		return nil
+	}
+	for _, r := range set.All() {
+		if old := s.set.Add(r); old != nil {
+			diags = append(diags, schema.Duplicate(old, r))
+		}
+	}
+	for _, k := range set.Broken() {
+		s.set.MarkBroken(k)
+	}
+	for _, k := range set.Ignored() {
+		s.set.MarkIgnored(k)
+	}
+	s.set.Others = append(s.set.Others, set.Others...)
+	s.diags = append(s.diags, diags...)
+	return nil
+}
+
+// widen chooses what the change concerns besides its own files, on both sides, and says which resources are
+// to be looked at.
+func (c *treeCheck) widen(before, after *side) map[schema.Key]bool {
+	look := map[schema.Key]bool{}
+	for _, r := range after.set.All() {
+		look[r.Key] = true
+	}
+	for _, k := range after.set.Broken() {
+		look[k] = true
+	}
+	var texts []string
+	namesakes := map[schema.Key]bool{}
+	if before != nil {
+		for _, r := range before.set.All() {
+			now, ok := after.set.Get(r.Key)
+			if after.set.Knows(r.Key) && (!ok || now.Name() == r.Name() && !perEnvironment(r)) {
+				continue
+			}
+			texts = append(texts, mentionsOf(r)...)
+		}
+	}
+	for _, r := range after.set.All() {
+		old := (*schema.Resource)(nil)
+		if before != nil {
+			old, _ = before.set.Get(r.Key)
+		}
+		if t, ok := schema.TypeOf(r.Type); ok && t.UniqueName && (old == nil || old.Name() != r.Name()) {
+			namesakes[schema.Key{Type: r.Type, Realm: r.Realm}] = true
+		}
+	}
+	if len(texts) > 0 {
+		var mine []string
+		mine = append(mine, after.read...)
+		after.part.AddMentions(texts)
+		for _, n := range after.part.Without(mine) {
+			if before != nil {
+				before.part.Add(n)
+			}
+		}
+		// What refers to what is gone is looked at, too; its files say which resources these are.
+		if set, _, err := after.part.Load(after.part.Without(mine)); err == nil {
+			for _, r := range set.All() {
+				look[r.Key] = true
+			}
+		}
+	}
+	for _, s := range []*side{before, after} {
+		if s == nil {
+			continue
+		}
+		for k := range namesakes {
+			s.part.AddNamesakes(k.Type, k.Realm)
+		}
+	}
+	return look
+}
+
+func perEnvironment(r *schema.Resource) bool {
+	t, ok := schema.TypeOf(r.Type)
+	return ok && t.Class == schema.PerEnvironment
+}
+
+// mentionsOf are the texts by which others may refer to a resource.
+func mentionsOf(r *schema.Resource) []string {
+	id := r.ID[strings.LastIndexByte(r.ID, '/')+1:]
+	texts := []string{id}
+	if name := r.Name(); name != r.ID {
+		texts = append(texts, name)
+	}
+	if perEnvironment(r) {
+		texts = append(texts, strings.ReplaceAll(id, "-", "."))
+	}
+	return texts
+}
+
+// findings reads what the looked-at resources refer to, and validates them.
+func (c *treeCheck) findings(ctx context.Context, s *side, look map[schema.Key]bool) (schema.Diagnostics, error) {
+	own := s.diags
+	for _, ref := range schema.References(s.set) {
+		if look[ref.From] && !ref.Found {
+			s.part.AddKey(ref.To, ref.Link == nil || ref.Link.ByName)
+		}
+	}
+	for _, ref := range schema.ESVReferences(s.set) {
+		if ref.ESV != "" && ref.Wrapper != "" && look[ref.Key] {
+			s.part.AddKey(schema.Key{Type: "variable", ID: ref.ESV}, false)
+		}
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	diags := append(schema.Diagnostics{}, own...)
+	diags = append(diags, schema.Validate(s.set, schema.Options{ESVs: s.part.Declared(), Only: func(k schema.Key) bool { return look[k] }})...)
+	diags = diags.WithSeverities(c.p.Rules)
+	diags.Sort()
+	return diags, ctx.Err()
+}
+
+// whole checks layouts that can't be read in parts.
+func (c *treeCheck) whole(res treeResult) (treeResult, error) {
+	set, diags, err := repo.Load(c.new, c.dir, c.options())
+	if err != nil {
+		return res, err
+	}
+	res.resources = set.Len()
+	res.diags = findings(c.p, &loaded{Set: set, diags: diags})
+	if len(res.diags) == 0 || c.old == nil {
+		return res, nil
+	}
+	set, diags, err = repo.Load(c.old, c.dir, c.options())
+	if err != nil {
+		return res, nil //nolint:nilerr // the configuration was not there yet
+	}
+	res.diags = res.diags.New(findings(c.p, &loaded{Set: set, diags: diags}))
+	return res, nil
+}
+
+// secretsOnTheWay looks for secrets in commits that are not the last: what was taken out again leaves all the
+// same.
+func (c *treeCheck) secretsOnTheWay(ctx context.Context, g *repo.Git, commits []repo.CommitID, last schema.Diagnostics) (schema.Diagnostics, error) {
+	type what struct{ code, pointer, file string }
+	said := map[what]bool{}
+	for _, d := range last {
+		said[what{d.Code, d.Pointer, d.Pos.File}] = true
+	}
+	var out schema.Diagnostics
+	for _, id := range commits {
+		one := *c
+		one.old = nil
+		var err error
+		if one.new, _, err = g.Tree(id.ID); err != nil {
+			return nil, err
+		}
+		if id.Parent != "" {
+			if one.old, _, err = g.Tree(id.Parent); err != nil {
+				one.old = nil // a shallow clone ends here
+			}
+		}
+		res, err := one.run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range res.diags {
+			w := what{d.Code, d.Pointer, d.Pos.File}
+			if info, ok := schema.CodeOf(d.Code); !ok || !info.Secret || said[w] {
+				continue
+			}
+			said[w] = true
+			d.Message += fmt.Sprintf(" (in commit %s, which comes along)", short(id.ID))
+			d.Hint = strings.TrimSpace(d.Hint + fmt.Sprintf("\nA later commit takes it out, and history keeps it: git rebase -i %s^", short(id.ID)))
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
