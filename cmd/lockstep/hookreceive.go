@@ -182,7 +182,7 @@ func (r *receiver) within(ctx context.Context, limit time.Duration, updates []re
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- r.checkAll(ctx, updates) }()
-	late := fmt.Errorf("the check took longer than %s\nPush in smaller parts; receive.limits.seconds in lockstep.yaml says how long it may take.", limit)
+	late := fmt.Errorf("the check took longer than %s\nPush in smaller parts; receive.limits.seconds in lockstep.yaml says how long it may take", limit)
 	select {
 	case err := <-done:
 		if errors.Is(err, context.DeadlineExceeded) {

@@ -14,7 +14,7 @@ import (
 
 // A gitRepo is a repository that a test pushes from, made with git's own plumbing.
 type gitRepo struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }

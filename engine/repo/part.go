@@ -24,6 +24,7 @@ type Part struct {
 	names    map[string]bool
 	whole    bool
 	lists    map[string][]string // files of a type, by pattern and realm
+	texts    map[string][]byte   // files that were searched, by the id of their content
 }
 
 // NewPart begins an empty part of the configuration below root. It fails when there is none.
@@ -32,11 +33,38 @@ func NewPart(fsys fs.FS, root string, o Options) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, whole: layout != FrConfig && layout != Flat}
+	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, texts: map[string][]byte{}, whole: layout != FrConfig && layout != Flat}
 	if layout == FrConfig {
 		p.patterns = frConfigPatterns()
 	}
 	return p, nil
+}
+
+// Share lets two parts of neighbouring commits keep in common what they have searched.
+func (p *Part) Share(with *Part) { p.texts = with.texts }
+
+// text reads a file that is searched; the same content is read once.
+func (p *Part) text(name string) ([]byte, error) {
+	t, ok := p.fsys.(*treeFS)
+	if !ok {
+		return readFile(p.fsys, name, maxFile)
+	}
+	e, err := t.find(name, true)
+	if err != nil {
+		return nil, err
+	}
+	id := e.hash.String()
+	if data, ok := p.texts[id]; ok {
+		return data, nil
+	}
+	if n, err := t.size(e.hash); err != nil || n > maxFile {
+		return nil, errTooLarge
+	}
+	data, err := t.blob(e.hash)
+	if err == nil && len(data) < 64<<10 {
+		p.texts[id] = data
+	}
+	return data, err
 }
 
 // Layout is the layout that was found or asked for.
@@ -244,7 +272,7 @@ func (p *Part) ownersOf(below string, pt *pathPattern, base string) bool {
 	}
 	found := false
 	for _, name := range candidates {
-		data, err := readFile(p.fsys, name, maxFile)
+		data, err := p.text(name)
 		if err != nil || !bytes.Contains(data, []byte(`"file"`)) || !mentions(data, path.Base(below)) {
 			continue
 		}
@@ -277,7 +305,10 @@ func (p *Part) files(pt *pathPattern, vars map[string]string) []string {
 		want, known := vars[s.variable]
 		for _, d := range dirs {
 			if s.variable == "" || known {
-				next = append(next, path.Join(d, s.pre+want+s.post))
+				name := path.Join(d, s.pre+want+s.post)
+				if info, err := fs.Stat(p.fsys, name); err == nil && info.IsDir() == (i < len(pt.segs)-1) {
+					next = append(next, name)
+				}
 				continue
 			}
 			entries, err := fs.ReadDir(p.fsys, d)
@@ -285,7 +316,7 @@ func (p *Part) files(pt *pathPattern, vars map[string]string) []string {
 				continue
 			}
 			for _, e := range entries {
-				if strings.HasPrefix(e.Name(), s.pre) && strings.HasSuffix(e.Name(), s.post) && len(e.Name()) > len(s.pre)+len(s.post) && (i == len(pt.segs)-1) != e.IsDir() {
+				if strings.HasPrefix(e.Name(), s.pre) && strings.HasSuffix(e.Name(), s.post) && len(e.Name()) > len(s.pre)+len(s.post) && (i == len(pt.segs)-1) != p.isDir(d, e) {
 					next = append(next, path.Join(d, e.Name()))
 				}
 			}
@@ -294,14 +325,20 @@ func (p *Part) files(pt *pathPattern, vars map[string]string) []string {
 	}
 	dirs = slices.DeleteFunc(dirs, func(n string) bool {
 		b, _ := p.below(n)
-		if _, ok := pt.match(strings.Split(b, "/")); !ok {
-			return true
-		}
-		info, err := fs.Stat(p.fsys, n)
-		return err != nil || !info.Mode().IsRegular()
+		_, ok := pt.match(strings.Split(b, "/"))
+		return !ok
 	})
 	p.lists[key] = dirs
 	return dirs
+}
+
+// isDir says whether a directory's entry is a directory; a link is what it leads to.
+func (p *Part) isDir(dir string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := fs.Stat(p.fsys, path.Join(dir, e.Name()))
+	return err == nil && info.IsDir()
 }
 
 // AddKey chooses the resource that a reference names, by its id or its name. Where no file is called so,
@@ -348,7 +385,7 @@ func (p *Part) AddNamesakes(typ, realm string) { p.AddKey(schema.Key{Type: typ, 
 
 func (p *Part) search(names []string, text string, add func(string) bool) {
 	for _, n := range names {
-		if data, err := readFile(p.fsys, n, maxFile); err == nil && mentions(data, text) {
+		if data, err := p.text(n); err == nil && mentions(data, text) {
 			add(n)
 		}
 	}
