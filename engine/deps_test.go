@@ -32,6 +32,8 @@ var may = map[string][]string{
 	"engine/sim":     {},
 	"engine/report":  {"engine", "diff", "diff/picture", "schema"},
 	"cmd/lockstep":   {"*"},
+	"engine/merge":   {"schema"},
+	"engine/forge":   {},
 }
 
 // only says which packages may use a library that shapes code.

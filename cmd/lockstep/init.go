@@ -20,8 +20,9 @@ import (
 )
 
 type initOptions struct {
-	hook, ci string
-	force    bool
+	hook, ci            string
+	force               bool
+	drivers, attributes bool
 }
 
 func newInitCommand(a *app) *cobra.Command {
@@ -32,12 +33,15 @@ func newInitCommand(a *app) *cobra.Command {
 		Long: `Adopts a repository of fr-config-manager or frodo as it is: detects the layout, counts what is there and
 writes a lockstep.yaml to fill in. No configuration file is changed.` + exitHelp(),
 		Example: `  lockstep init
-  lockstep init --hook pre-push --ci github`,
+  lockstep init --hook pre-push --ci github --attributes
+  lockstep init --drivers      in each clone: git's merge and diff by meaning`,
 		Args: maxArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), a, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.hook, "hook", "", "install this git hook, too: pre-push")
+	f.StringVar(&o.hook, "hook", "", "install this git hook, too: "+strings.Join(hookNames(), ", "))
+	f.BoolVar(&o.attributes, "attributes", false, "write .gitattributes lines, too: git merges and shows JSON by meaning")
+	f.BoolVar(&o.drivers, "drivers", false, "only set this clone's git up for what .gitattributes asks: the merge and diff drivers")
 	f.StringVar(&o.ci, "ci", "", "write the pull-request check for this service, too: "+strings.Join(examples.CINames(), ", "))
 	f.BoolVar(&o.force, "force", false, "overwrite a lockstep.yaml that is there")
 	return cmd
@@ -51,6 +55,9 @@ func runInit(ctx context.Context, a *app, o initOptions) error {
 	root := dir
 	if g, err := repo.OpenGit(dir); err == nil {
 		root = g.Root()
+	}
+	if o.drivers {
+		return a.setDrivers(root)
 	}
 	file := filepath.Join(root, config.FileName)
 	if _, err := os.Stat(file); err == nil && !o.force {
@@ -77,6 +84,11 @@ func runInit(ctx context.Context, a *app, o initOptions) error {
 			return err
 		}
 	}
+	if o.attributes {
+		if err := a.writeAttributes(root, sub); err != nil {
+			return err
+		}
+	}
 	if o.hook != "" {
 		if err := runHookInstall(a, o.hook, installOptions{}); err != nil {
 			return err
@@ -90,6 +102,9 @@ Next:
 `)
 	if o.hook == "" {
 		fmt.Fprintln(a.stdout, "  lockstep hook install pre-push        check before every push")
+	}
+	if !o.attributes {
+		fmt.Fprintln(a.stdout, "  lockstep init --force --attributes    git merges and shows JSON by meaning")
 	}
 	if o.ci == "" {
 		fmt.Fprintf(a.stdout, "  lockstep init --force --ci NAME       the pull-request check (%s)\n", strings.Join(examples.CINames(), ", "))
@@ -181,5 +196,44 @@ func (a *app) writeCI(root string, o initOptions) error {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
+	return nil
+}
+
+// writeAttributes adds the lines that make git call our drivers, for the configuration's folder.
+func (a *app) writeAttributes(root, dir string) error {
+	file := filepath.Join(root, filepath.FromSlash(dir), ".gitattributes")
+	old, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if strings.Contains(string(old), "merge=lockstep") {
+		fmt.Fprintf(a.stdout, "%s names the drivers already\n", file)
+		return nil
+	}
+	text := string(old)
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := engine.WriteFile(file, []byte(text+attributes), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
+	return a.setDrivers(root)
+}
+
+// setDrivers tells this clone's git what the drivers are. Where there is no repository yet, that is for later.
+func (a *app) setDrivers(root string) error {
+	g, err := repo.OpenGit(root)
+	if err != nil {
+		a.note("There is no git repository yet. When there is one: lockstep init --drivers")
+		return nil //nolint:nilerr // said
+	}
+	if err := g.SetConfig(driverSettings()); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "git in this clone merges (merge.lockstep) and shows (diff.lockstep) JSON by meaning. Other clones: lockstep init --drivers")
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -447,4 +448,16 @@ func (g *Git) HooksDir() (string, error) {
 		return dir, nil
 	}
 	return filepath.Join(g.common, "hooks"), nil
+}
+
+// SetConfig sets values of the repository's own configuration: name ("merge.lockstep.driver") and value. It is
+// the one thing that is written here. git does it: it knows how to change that file without losing comments.
+func (g *Git) SetConfig(settings [][2]string) error {
+	for _, s := range settings {
+		out, err := exec.Command("git", "--git-dir", g.common, "config", "--local", s[0], s[1]).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("git config %s: %w: %s", s[0], err, strings.TrimSpace(string(out)))
+		}
+	}
+	return nil
 }
