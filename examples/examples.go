@@ -5,11 +5,12 @@ package examples
 import (
 	"embed"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
 
-//go:embed all:quickstart all:history github-actions gitlab-ci
+//go:embed all:quickstart all:history github-actions gitlab-ci azure-pipelines bitbucket jenkins shell cron kubernetes
 var files embed.FS
 
 // Quickstart is the configuration of a small tenant in fr-config-manager's layout, below its repository's
@@ -40,33 +41,46 @@ func History() []Commit {
 	return out
 }
 
-// ci maps a service's name to where its file goes in a repository, and where it lies here.
-var ci = map[string][2]string{
-	"github": {".github/workflows/lockstep.yml", "github-actions/lockstep.yml"},
-	"gitlab": {"lockstep.gitlab-ci.yml", "gitlab-ci/lockstep.gitlab-ci.yml"},
+// A CIFile is one file of a service's: where it goes in a repository, and what it holds.
+type CIFile struct {
+	Name string // slash-separated, from the repository's root
+	Data []byte
 }
 
-// CINames lists the services that there is a CI file for.
-func CINames() []string {
-	var names []string
-	for n := range ci {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+// ci lists where each service's files go, and where they lie here.
+var ci = map[string][][2]string{
+	"azure":     {{"lockstep.azure-pipelines.yml", "azure-pipelines/lockstep.azure-pipelines.yml"}},
+	"bitbucket": {{"bitbucket-pipelines.yml", "bitbucket/bitbucket-pipelines.yml"}},
+	"cron":      {{"ci/lockstep-drift.crontab", "cron/lockstep-drift.crontab"}},
+	"github": {
+		{".github/workflows/lockstep.yml", "github-actions/lockstep.yml"},
+		{".github/workflows/lockstep-comment.yml", "github-actions/lockstep-comment.yml"},
+		{".github/workflows/lockstep-drift.yml", "github-actions/lockstep-drift.yml"},
+	},
+	"gitlab":     {{"lockstep.gitlab-ci.yml", "gitlab-ci/lockstep.gitlab-ci.yml"}},
+	"jenkins":    {{"Jenkinsfile.lockstep", "jenkins/Jenkinsfile.lockstep"}},
+	"kubernetes": {{"ci/lockstep-drift.yaml", "kubernetes/lockstep-drift.yaml"}},
+	"shell":      {{"ci/lockstep-check.sh", "shell/lockstep-check.sh"}},
 }
 
-// CI gives a service's CI file and its name in a repository.
-func CI(service string) (name string, data []byte, ok bool) {
-	at, ok := ci[service]
+// CINames lists the services that there are CI files for.
+func CINames() []string { return slices.Sorted(maps.Keys(ci)) }
+
+// CI gives a service's CI files; the first one is the pull-request check, where there is one.
+func CI(service string) ([]CIFile, bool) {
+	list, ok := ci[service]
 	if !ok {
-		return "", nil, false
+		return nil, false
 	}
-	data, err := files.ReadFile(at[1])
-	if err != nil {
-		panic("examples: " + err.Error()) // embedded
+	var out []CIFile
+	for _, at := range list {
+		data, err := files.ReadFile(at[1])
+		if err != nil {
+			panic("examples: " + err.Error()) // embedded
+		}
+		out = append(out, CIFile{at[0], data})
 	}
-	return at[0], data, true
+	return out, true
 }
 
 func sub(dir string) fs.FS {

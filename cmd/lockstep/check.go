@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockstep-gitops/lockstep/diff"
+	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/config"
+	"github.com/lockstep-gitops/lockstep/engine/forge"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
 	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -21,6 +23,7 @@ type checkOptions struct {
 	base, head, failOn string
 	envs               []string
 	live               bool
+	post               string
 }
 
 func newCheckCommand(a *app) *cobra.Command {
@@ -32,7 +35,11 @@ func newCheckCommand(a *app) *cobra.Command {
 environment the ESVs that are still missing there and the encrypted secrets that would stop a promotion.
 
 What an environment has is known from its exported snapshot and its declared ESVs in lockstep.yaml, without
-credentials. A tenant is asked only when it is named with --env and nothing in git tells, or with --live.` + exitHelp(exitFindings),
+credentials: what it lacks, what a plan would do to development, what a promotion would bring to the others. A
+tenant is asked only with --env env:NAME or --live.
+
+--post keeps one comment on the pull request up to date; the repository, the pull request and the token come from
+the variables that the service's CI sets.` + exitHelp(exitFindings),
 		Example: `  lockstep check --base origin/main --env staging --env prod
   lockstep check --base main -o markdown > comment.md`,
 		Args: maxArgs(0),
@@ -41,15 +48,16 @@ credentials. A tenant is asked only when it is named with --env and nothing in g
 	f := cmd.Flags()
 	f.StringVar(&o.base, "base", "", "revision that the change is against; its merge base with head counts")
 	f.StringVar(&o.head, "head", "", "revision to check (default: the work tree)")
-	f.StringSliceVar(&o.envs, "env", nil, "environment to check against; may be repeated (default: all)")
-	f.BoolVar(&o.live, "live", false, "ask the tenants which ESVs they have")
+	f.StringSliceVar(&o.envs, "env", nil, "environment to check against, env:NAME to ask its tenant; may be repeated (default: all)")
+	f.BoolVar(&o.live, "live", false, "ask all the tenants")
+	f.StringVar(&o.post, "post", "", "comment on the pull request: auto, "+strings.Join(forge.Names(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnv)
 	addFailOn(cmd, &o.failOn)
 	return cmd
 }
 
 func runCheck(ctx context.Context, a *app, o checkOptions) error {
-	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML)
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML, report.CodeQuality)
 	if err != nil {
 		return err
 	}
@@ -60,6 +68,11 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	r, err := a.check(ctx, p, o)
 	if err != nil {
 		return err
+	}
+	if o.post != "" {
+		if err := a.postReport(ctx, o.post, r); err != nil {
+			return err
+		}
 	}
 	if format == report.Text && !a.all {
 		// On a terminal the change is a list; lockstep diff, --all and the other formats tell it whole.
@@ -88,9 +101,9 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 		Title: "Check", Checked: true, Tool: "lockstep " + toolVersion(), Source: head.Origin, Commit: head.Commit,
 		Resources: head.Len(), Unmanaged: head.Unmanaged,
 	}
+	var base *loaded
 	if o.base != "" {
-		base, err := a.loadBase(ctx, p, o)
-		if err != nil {
+		if base, err = a.loadBase(ctx, p, o); err != nil {
 			return nil, err
 		}
 		r.Base = base.Commit
@@ -101,17 +114,18 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 		}
 		r.Compared, r.Changes = true, report.ViewsOf(changes)
 	}
-	// An environment that is named is asked when nothing in git tells its ESVs; the others never are, so that
-	// a pull request's check needs no credentials.
-	envs, ask := o.envs, askIfUnknown
+	// Nothing is asked of a tenant unless somebody says so: a pull request's check needs no credentials.
+	envs := o.envs
 	if len(envs) == 0 {
-		envs, ask = envNames(p), askNever
-	}
-	if o.live {
-		ask = askAlways
+		envs = envNames(p)
 	}
 	for _, name := range envs {
-		status, more, err := a.checkEnvironment(ctx, p, name, head.Set, ask)
+		ask := askNever
+		name, asked := strings.CutPrefix(name, "env:")
+		if asked || o.live {
+			ask = askAlways
+		}
+		status, more, err := a.checkEnvironment(ctx, p, name, base, head, ask)
 		if err != nil {
 			return nil, err
 		}
@@ -138,14 +152,16 @@ func (a *app) loadBase(ctx context.Context, p *config.Project, o checkOptions) (
 	return a.load(ctx, p, "git:"+rev)
 }
 
-// checkEnvironment says what an environment lacks for the configuration.
-func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name string, want *schema.Set, ask asking) (report.EnvironmentStatus, schema.Diagnostics, error) {
+// checkEnvironment says what an environment lacks for the configuration, what it no longer needs after a change,
+// and what the configuration would do to it. base is nil when there is no change to speak of.
+func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name string, base, head *loaded, ask asking) (report.EnvironmentStatus, schema.Diagnostics, error) {
 	e, err := p.Env(name)
 	if err != nil {
 		return report.EnvironmentStatus{}, nil, err
 	}
+	want := head.Set
 	have, _, err := a.esvNames(ctx, p, e, ask)
-	if err != nil && ask != askIfUnknown {
+	if err != nil {
 		return report.EnvironmentStatus{}, nil, err
 	}
 	check := promotionCheck(name, want, have)
@@ -154,10 +170,13 @@ func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name stri
 	}
 	if have == nil {
 		status.Problem = "no snapshot and no esvs file in lockstep.yaml"
-		if err != nil {
-			status.Problem += "; and the tenant: " + firstLine(err.Error())
-		}
 		return status, nil, nil
+	}
+	if base != nil {
+		status.UnusedESVs = unusedESVs(base.Set, want, have)
+	}
+	if err := a.outlook(ctx, p, e, head, ask, &status); err != nil {
+		return report.EnvironmentStatus{}, nil, err
 	}
 	lacks := schema.MissingDiagnostics(name, schema.MissingESVs(schema.ESVReferences(want), have))
 	for i := range lacks {
@@ -166,9 +185,90 @@ func (a *app) checkEnvironment(ctx context.Context, p *config.Project, name stri
 	return status, lacks, nil
 }
 
+// unusedESVs are the ESVs that an environment has, and whose last use the change takes away.
+func unusedESVs(base, head *schema.Set, have map[string]bool) []string {
+	used := map[string]bool{}
+	for _, r := range schema.ESVReferences(head) {
+		used[r.ESV] = true
+	}
+	var out []string
+	for _, r := range schema.ESVReferences(base) {
+		if r.ESV != "" && !used[r.ESV] && have[r.ESV] && !slices.Contains(out, r.ESV) {
+			out = append(out, r.ESV)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// outlook says what a plan would do to a tenant that takes changes, and what a promotion would bring to one that
+// takes them by promotion only: held against the committed snapshot, or the tenant when it is asked.
+func (a *app) outlook(ctx context.Context, p *config.Project, e *config.Environment, head *loaded, ask asking, status *report.EnvironmentStatus) error {
+	var live *loaded
+	switch {
+	case ask == askAlways:
+		var err error
+		if live, err = a.loadTenant(ctx, p, e.Name); err != nil {
+			return err
+		}
+	case e.Snapshot != "":
+		set, diags, err := repo.LoadPath(p.Path(e.Snapshot), repo.Options{Origin: e.Snapshot, Types: p.Config.Types, Realms: p.Config.Realms, Ignore: p.Config.Ignore})
+		if err != nil {
+			return err
+		}
+		live = &loaded{Set: set, diags: diags, live: true}
+	default:
+		return nil
+	}
+	if head.diags.Count(schema.Error) > 0 {
+		return nil // what can't be read can't be planned; the findings say it
+	}
+	want := *head
+	want.Set = head.Filter(func(*schema.Resource) bool { return true })
+	o := diff.Options{HashKey: hashKey(p), Tenant: true}
+	if engine.Upper(e.Role) {
+		changes, err := diff.Compare(live.Set, want.Set, o)
+		if err != nil {
+			return err
+		}
+		status.Promotes, status.Plan = true, promotionImpact(e, changes)
+		return nil
+	}
+	if err := addDeclared(p, e, want.Set); err != nil {
+		return err
+	}
+	plan, err := engine.NewPlan(live.Set, want.Set, engine.PlanOptions{
+		Tool: toolVersion(), Environment: engine.PlanTarget{Name: e.Name, URL: e.URL, Role: e.Role},
+		Source: engine.PlanSource{Origin: want.Origin, Commit: want.Commit, Subject: want.subject, Digest: diff.SetDigest(want.Set)}, Diff: o,
+		MaxDeletes: p.Limits.Deletes, MaxPercent: p.Limits.DeletePercent,
+	})
+	if err != nil {
+		// The check goes on: that nothing can be planned is what it has to say of this environment.
+		status.Plan = &report.PlanView{Environment: e.Name, Role: e.Role, Notes: []string{firstLine(err.Error())}}
+		return nil
+	}
+	status.Plan = planView(plan)
+	return nil
+}
+
+// promotionImpact lists the static changes that a promotion would bring.
+func promotionImpact(e *config.Environment, changes []diff.Change) *report.PlanView {
+	v := &report.PlanView{Environment: e.Name, Role: e.Role, Steps: []report.PlanStep{}}
+	var static []diff.Change
+	for _, c := range changes {
+		if c.Class == schema.Static {
+			static = append(static, c)
+			v.Steps = append(v.Steps, report.PlanStep{Number: len(static), Kind: c.Type, Name: c.Label(), Text: string(c.Action), Delete: c.Action == diff.Delete})
+		}
+	}
+	v.Summary = diff.Summarize(static)
+	return v
+}
+
 type driftOptions struct {
-	envs []string
-	want string
+	envs   []string
+	want   string
+	issues string
 }
 
 func newDriftCommand(a *app) *cobra.Command {
@@ -177,13 +277,17 @@ func newDriftCommand(a *app) *cobra.Command {
 		Use:   "drift [--env NAME]... [--want SOURCE]",
 		Short: "Compare live tenants with git",
 		Long: `Compares the live tenants with what git says they should hold. Drift that lockstep.yaml accepts, until a day,
-is shown and does not count.` + exitHelp(exitChanges),
+is shown and does not count.
+
+--issues keeps one issue for each environment: it is opened at the first drift, refreshed when that changes, told of
+what is new since, and closed when nothing is left. It is made for a scheduled job.` + exitHelp(exitChanges),
 		Example: `  lockstep drift
   lockstep drift --env prod --want git:v1.4 -o json`,
 		Args: maxArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDrift(cmd.Context(), a, o) },
 	}
 	cmd.Flags().StringSliceVar(&o.envs, "env", nil, "environment; may be repeated (default: all)")
+	cmd.Flags().StringVar(&o.issues, "issues", "", "keep one issue per environment: auto, "+strings.Join(forge.Names(), ", "))
 	cmd.Flags().StringVar(&o.want, "want", "", "the SOURCE that tenants should hold (default: the work tree)")
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnv)
 	return cmd
@@ -198,10 +302,25 @@ func runDrift(ctx context.Context, a *app, o driftOptions) error {
 	if err != nil {
 		return err
 	}
+	unknown := false
+	for _, d := range r.Drift {
+		if d.Problem != "" {
+			unknown = true
+		}
+	}
+	var posted error
+	if o.issues != "" {
+		posted = a.postDrift(ctx, o.issues, r)
+	}
 	if err := report.Write(a.stdout, format, r, a.options()); err != nil {
 		return err
 	}
-	if drifted {
+	switch {
+	case posted != nil:
+		return posted
+	case unknown:
+		return said(exitFailed)
+	case drifted:
 		return said(exitChanges)
 	}
 	return nil
@@ -232,13 +351,14 @@ func (a *app) drift(ctx context.Context, p *config.Project, o driftOptions) (*re
 		if err != nil {
 			return nil, false, err
 		}
-		c, err := a.client(e, false)
-		if err != nil {
+		live, err := a.loadTenant(ctx, p, name)
+		if err != nil && (len(envs) == 1 || ctx.Err() != nil) {
 			return nil, false, err
 		}
-		live, err := a.snapshot(ctx, p, c)
 		if err != nil {
-			return nil, false, err
+			// One tenant that can't be reached must not hide what the others hold.
+			r.Drift = append(r.Drift, report.DriftView{Environment: name, Source: sourceName(want), Problem: firstLine(err.Error())})
+			continue
 		}
 		d, counts, err := a.driftOf(p, e, live, want)
 		if err != nil {

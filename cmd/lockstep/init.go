@@ -107,7 +107,7 @@ Next:
 		fmt.Fprintln(a.stdout, "  lockstep init --force --attributes    git merges and shows JSON by meaning")
 	}
 	if o.ci == "" {
-		fmt.Fprintf(a.stdout, "  lockstep init --force --ci NAME       the pull-request check (%s)\n", strings.Join(examples.CINames(), ", "))
+		fmt.Fprintln(a.stdout, "  lockstep init --force --ci NAME       CI files: the pull-request check, drift")
 	}
 	return nil
 }
@@ -179,23 +179,29 @@ func dotEnv(name string) map[string]string {
 }
 
 func (a *app) writeCI(root string, o initOptions) error {
-	name, data, ok := examples.CI(o.ci)
+	list, ok := examples.CI(o.ci)
 	if !ok {
 		return unknown("CI service", o.ci, examples.CINames())
 	}
-	file := filepath.Join(root, filepath.FromSlash(name))
-	if _, err := os.Stat(file); err == nil && !o.force {
-		return fmt.Errorf("%s is there already; --force overwrites it", file)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, f := range list {
+		file := filepath.Join(root, filepath.FromSlash(f.Name))
+		if _, err := os.Stat(file); err == nil && !o.force {
+			return fmt.Errorf("%s is there already; --force overwrites it", file)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if strings.HasSuffix(f.Name, ".sh") {
+			mode = 0o755
+		}
+		if err := engine.WriteFile(file, f.Data, mode); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "Wrote %s\n", file)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	if err := engine.WriteFile(file, data, 0o644); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
 	return nil
 }
 

@@ -132,6 +132,21 @@ func (a *azure) issue(ctx context.Context, f *Forge, i Issue) (string, error) {
 			}
 			return out.Links.HTML.Href, err
 		}
+		var was struct {
+			Fields struct {
+				Title       string `json:"System.Title"`
+				Description string `json:"System.Description"`
+			} `json:"fields"`
+		}
+		if _, err := f.call(ctx, "GET", item, nil, &was); err != nil {
+			return "", err
+		}
+		if was.Fields.Title == i.Title && was.Fields.Description == i.Body {
+			return "", nil
+		}
+		if news := i.news(was.Fields.Description); news != "" {
+			fields = append(fields, set("System.History", news))
+		}
 		_, err := f.call(ctx, "PATCH", item, fields, &out)
 		return out.Links.HTML.Href, err
 	}

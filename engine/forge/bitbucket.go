@@ -131,7 +131,13 @@ func (b *bitbucket) issue(ctx context.Context, f *Forge, i Issue) (string, error
 		} else if x.Content.Raw == i.Body && x.Title == i.Title {
 			return x.Links.HTML.Href, nil
 		}
-		_, err := f.call(ctx, "PUT", fmt.Sprintf("%s/%d", path, x.ID), in, &out)
+		item := fmt.Sprintf("%s/%d", path, x.ID)
+		if news := i.news(x.Content.Raw); news != "" {
+			if _, err := f.call(ctx, "POST", item+"/comments", map[string]any{"content": map[string]string{"raw": news}}, nil); err != nil {
+				return "", err
+			}
+		}
+		_, err := f.call(ctx, "PUT", item, in, &out)
 		return out.Links.HTML.Href, err
 	}
 	if !i.Open {

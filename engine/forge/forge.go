@@ -51,6 +51,9 @@ type Issue struct {
 	Title  string
 	Body   string
 	Open   bool // false closes the issue if there is one, with Body as the last word
+	// News, if set, is asked when an open issue is refreshed: what a comment should tell of, given the body that the
+	// issue had. "" means nothing. An edit notifies nobody; a comment does.
+	News func(old string) string
 }
 
 // Options say how to reach a service.
@@ -169,6 +172,14 @@ func (f *Forge) Issue(ctx context.Context, i Issue) (string, error) {
 		return "", fmt.Errorf("issue on %s: %w", f.Name, err)
 	}
 	return address, nil
+}
+
+// news is what a comment on a refreshed issue should say.
+func (i Issue) news(old string) string {
+	if !i.Open || i.News == nil {
+		return ""
+	}
+	return i.News(old)
 }
 
 func (f *Forge) fit(marker, body string) (string, error) {

@@ -129,7 +129,13 @@ func (g *gitHub) issue(ctx context.Context, f *Forge, i Issue) (string, error) {
 		} else if x.Body == i.Body && x.Title == i.Title {
 			return x.HTMLURL, nil
 		}
-		_, err := f.call(ctx, "PATCH", fmt.Sprintf("%s/issues/%d", g.path(), x.Number), change, &out)
+		item := fmt.Sprintf("%s/issues/%d", g.path(), x.Number)
+		if news := i.news(x.Body); news != "" {
+			if _, err := f.call(ctx, "POST", item+"/comments", map[string]string{"body": news}, nil); err != nil {
+				return "", err
+			}
+		}
+		_, err := f.call(ctx, "PATCH", item, change, &out)
 		return out.HTMLURL, err
 	}
 	if !i.Open {

@@ -89,7 +89,13 @@ func (g *gitLab) issue(ctx context.Context, f *Forge, i Issue) (string, error) {
 		} else if x.Description == i.Body && x.Title == i.Title {
 			return x.WebURL, nil
 		}
-		_, err := f.call(ctx, "PUT", fmt.Sprintf("%s/issues/%d", g.path(), x.IID), change, &out)
+		item := fmt.Sprintf("%s/issues/%d", g.path(), x.IID)
+		if news := i.news(x.Description); news != "" {
+			if _, err := f.call(ctx, "POST", item+"/notes", map[string]string{"body": news}, nil); err != nil {
+				return "", err
+			}
+		}
+		_, err := f.call(ctx, "PUT", item, change, &out)
 		return out.WebURL, err
 	}
 	if !i.Open {

@@ -217,9 +217,14 @@ func (g *Git) ref(name string) (plumbing.Hash, bool) {
 	return plumbing.ZeroHash, false
 }
 
+func (g *Git) isShallow() bool {
+	shallow, err := g.store.Shallow()
+	return err == nil && len(shallow) > 0
+}
+
 func (g *Git) explain(rev string, err error) error {
 	hint := ""
-	if shallow, e := g.store.Shallow(); e == nil && len(shallow) > 0 {
+	if g.isShallow() {
 		hint = "; this clone is shallow: git fetch --unshallow brings the rest"
 	}
 	if errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, plumbing.ErrObjectNotFound) {
@@ -399,6 +404,9 @@ func (g *Git) MergeBase(a, b string) (string, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	bases, err := ca.MergeBase(cb)
+	if (err != nil || len(bases) == 0) && g.isShallow() {
+		return "", fmt.Errorf("where %s and %s part is not known: this clone is shallow. Fetch what is missing: git fetch --unshallow origin (or --deepen=100, until it suffices; in CI, fetch-depth: 0)", a, b)
+	}
 	if err != nil {
 		return "", fmt.Errorf("find where %s and %s part: %w", a, b, g.explain(a, err))
 	}

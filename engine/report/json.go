@@ -188,11 +188,13 @@ func (e EnvironmentStatus) MarshalJSON() ([]byte, error) {
 		Role        string          `json:"role,omitempty"`
 		Missing     []string        `json:"missingESVs"`
 		Encrypted   []string        `json:"encryptedSecrets"`
+		Unused      []string        `json:"unusedESVs,omitempty"`
 		References  []ReferenceView `json:"references"`
 		Plan        *PlanView       `json:"plan,omitempty"`
+		Promotes    bool            `json:"promotes,omitempty"`
 		Drift       *DriftView      `json:"drift,omitempty"`
 		Problem     string          `json:"problem,omitempty"`
-	}{e.Name, e.Role, apiNames(e.MissingESVs), list(e.EncryptedSecrets), refs, e.Plan, e.Drift, e.Problem})
+	}{e.Name, e.Role, apiNames(e.MissingESVs), list(e.EncryptedSecrets), e.UnusedESVs, refs, e.Plan, e.Promotes, e.Drift, e.Problem})
 }
 
 // marshal is json.Marshal without the escapes for HTML.

@@ -41,9 +41,9 @@ func (m *mdPage) add(block string) bool {
 	return true
 }
 
-func writeMarkdown(w io.Writer, r *Report) error {
+func writeMarkdown(w io.Writer, r *Report, o Options) error {
 	footer := mdFooter(r)
-	m := &mdPage{limit: maxMarkdown - len(footer) - 400} // for the lines that count what was left out
+	m := &mdPage{limit: cmp.Or(o.MaxBytes, maxMarkdown) - len(footer) - 400} // for the lines that count what was left out
 	m.add(Marker + "\n" + mdTitle(r))
 	m.environments(r.Environments)
 	m.findings(r)
@@ -215,6 +215,11 @@ func (m *mdPage) environments(es []EnvironmentStatus) {
 		}
 		b.WriteString(row)
 	}
+	for _, e := range es {
+		if len(e.UnusedESVs) > 0 {
+			fmt.Fprintf(&b, "\n%s has what is no longer needed after this: %s\n", mdCell(e.Name), mdList(e.UnusedESVs))
+		}
+	}
 	m.add(b.String())
 }
 
@@ -234,7 +239,7 @@ func mdRow(e EnvironmentStatus) string {
 		secrets = "❌ " + mdList(e.EncryptedSecrets)
 	}
 	if e.Plan != nil {
-		plan = mdCell(planWords(e.Plan))
+		plan = mdCell(environmentPlan(e))
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s |\n", name, esvs, secrets, plan)
 }

@@ -77,6 +77,8 @@ type EnvironmentStatus struct {
 	Name, Role       string
 	MissingESVs      []string // "esv-email-from"; in JSON as the promotion API spells them, "email.from"
 	EncryptedSecrets []string // "file:line", as promotion reports name them
+	UnusedESVs       []string // it has them, and the change takes their last use away
+	Promotes         bool     // Plan is what a promotion would bring, not what a plan would do
 	References       []ReferenceView
 	Plan             *PlanView
 	Drift            *DriftView
@@ -224,11 +226,13 @@ const (
 	JUnit    Format = "junit"
 	GitHub   Format = "github"
 	HTML     Format = "html"
+	// CodeQuality is GitLab's report of findings.
+	CodeQuality Format = "codequality"
 )
 
 // Formats lists all formats.
 func Formats() []Format {
-	return []Format{Text, JSON, NDJSON, Markdown, SARIF, JUnit, GitHub, HTML}
+	return []Format{Text, JSON, NDJSON, Markdown, SARIF, JUnit, GitHub, HTML, CodeQuality}
 }
 
 // ParseFormat reads a format's name.
@@ -252,6 +256,8 @@ type Options struct {
 	Style Style
 	Width int  // columns of the terminal; 0 when it is none: then no line is broken
 	All   bool // show what is otherwise folded away
+	// MaxBytes is how long a page of Markdown may be; 65,000 when 0.
+	MaxBytes int
 	// FailOn is the severity from which JUnit counts a finding as a failure; Error when Off.
 	FailOn schema.Severity
 }
@@ -267,7 +273,7 @@ func Write(w io.Writer, f Format, r *Report, o Options) error {
 	case NDJSON:
 		return writeNDJSON(w, r)
 	case Markdown:
-		return writeMarkdown(w, r)
+		return writeMarkdown(w, r, o)
 	case SARIF:
 		return writeSARIF(w, r)
 	case JUnit:
@@ -276,6 +282,8 @@ func Write(w io.Writer, f Format, r *Report, o Options) error {
 		return writeGitHub(w, r)
 	case HTML:
 		return writeHTML(w, r)
+	case CodeQuality:
+		return writeCodeQuality(w, r)
 	default:
 		_, err := ParseFormat(string(f))
 		return err

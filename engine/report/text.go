@@ -242,6 +242,9 @@ func (p *printer) environments(es []EnvironmentStatus) {
 		for _, s := range e.EncryptedSecrets {
 			p.line(indent, "encrypted secret: ", clean(s))
 		}
+		for _, s := range e.UnusedESVs {
+			p.line(indent, "no longer needed: ", clean(s))
+		}
 	}
 }
 
@@ -259,7 +262,7 @@ func environmentVerdict(e EnvironmentStatus) string {
 		parts = append(parts, "no encrypted secrets")
 	}
 	if e.Plan != nil {
-		parts = append(parts, planWords(e.Plan))
+		parts = append(parts, environmentPlan(e))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -274,6 +277,18 @@ func planWords(v *PlanView) string {
 		words += fmt.Sprintf(" (%d created, %d updated, %d deleted)", s.Create, s.Update, s.Delete)
 	}
 	return words
+}
+
+// environmentPlan says what would happen to an environment.
+func environmentPlan(e EnvironmentStatus) string {
+	switch {
+	case !e.Promotes:
+		return planWords(e.Plan)
+	case len(e.Plan.Steps) == 0:
+		return "a promotion brings nothing"
+	default:
+		return "a promotion brings " + count(len(e.Plan.Steps), "change", "changes")
+	}
 }
 
 // Plan writes a plan.
