@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,8 @@ func runPreReceive(ctx context.Context, a *app, o receiveOptions) error {
 	if o.onFailure != "" && o.onFailure != "reject" && o.onFailure != "accept" {
 		return fmt.Errorf("--on-failure %s: it is reject or accept", o.onFailure)
 	}
+	// The process lives for a moment: collecting garbage would take longer than the check. The change is bounded.
+	debug.SetGCPercent(400)
 	onFailure := o.onFailure
 	err := func() error {
 		updates, err := repo.ReadReceiveLines(a.stdin)

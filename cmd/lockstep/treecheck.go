@@ -54,8 +54,11 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 		return res, err
 	}
 	after, err := c.side(c.new)
-	if err != nil || after == nil {
-		return res, err // no configuration is left: then nothing in it can be wrong
+	if err != nil {
+		return res, err
+	}
+	if after == nil {
+		return c.nothingLeft(res, before != nil, files), nil
 	}
 	if after.part.Whole() || before != nil && (before.part.Layout() != after.part.Layout() || before.part.Root() != after.part.Root()) {
 		return c.whole(res)
@@ -103,6 +106,21 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 	}
 	res.diags = found.New(had)
 	return res, nil
+}
+
+// nothingLeft is what a tree without configuration brings. Where all was taken away, nothing in it can be wrong;
+// where files are left that are no configuration any more, somebody broke the one that said so.
+func (c *treeCheck) nothingLeft(res treeResult, was bool, files []repo.FileChange) treeResult {
+	_, _, err := repo.Detect(c.new, c.dir)
+	for _, f := range files {
+		if was && f.New && err != nil {
+			res.diags = schema.Diagnostics{{
+				Code: "file-unreadable", Severity: schema.Error, Pos: schema.Pos{File: f.Name}, Message: "what is left can't be read as configuration",
+				Hint: err.Error(),
+			}}.WithSeverities(c.p.Rules)
+		}
+	}
+	return res
 }
 
 func (c *treeCheck) options() repo.Options { return repoOptions(c.p, "the push") }

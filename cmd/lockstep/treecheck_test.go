@@ -88,11 +88,21 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 			all := func(tree fs.FS) schema.Diagnostics {
 				set, diags, err := repo.Load(tree, "config", repoOptions(p, "x"))
 				if err != nil {
-					t.Fatal(err)
+					return schema.Diagnostics{{Code: "nothing"}}
 				}
 				return findings(p, &loaded{Set: set, diags: diags})
 			}
-			want := all(now).New(all(old))
+			was, is := all(old), all(now)
+			if len(was) == 1 && was[0].Code == "nothing" {
+				continue
+			}
+			if len(is) == 1 && is[0].Code == "nothing" {
+				if _, there := changed["config/export.json"]; there && pair[1] == second && len(got.diags) != 1 {
+					t.Errorf("%s: what can't be read any more passes", what)
+				}
+				continue
+			}
+			want := is.New(was)
 			found += len(want)
 			if a, b := lines(got.diags), lines(want); a != b {
 				t.Errorf("round %d:%s\nin part:\n%s\nwhole:\n%s", round, what, a, b)
