@@ -27,13 +27,12 @@ type standIn struct {
 	t    *testing.T
 	name string
 
-	mu      sync.Mutex
-	texts   []*text // comments
-	issues  []*text
-	news    []string
-	writes  int
-	faults  []int // statuses of the next answers
-	pageLen int
+	mu     sync.Mutex
+	texts  []*text // comments
+	issues []*text
+	news   []string
+	writes int
+	faults []int // statuses of the next answers
 }
 
 type text struct {
