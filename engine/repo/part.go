@@ -203,11 +203,14 @@ func (p *Part) includes(name string, pt *pathPattern, vars map[string]string) []
 			if inc.Base != "" {
 				base = p.at(fillVariables(inc.Base, vars))
 			}
-			for _, m := range schema.Select(v, t.FrConfig.Member+inc.Pattern) {
-				if file := schema.Str(m.Value, "/file"); file != "" && fs.ValidPath(path.Join(base, file)) {
+			// Wherever a member "file" stands: a row may mean it as the text's place or beside the text. One too
+			// many does no harm.
+			schema.Walk(v, func(_ string, x any) bool {
+				if file := schema.Str(x, "/file"); file != "" && fs.ValidPath(path.Join(base, file)) {
 					files = append(files, path.Join(base, file))
 				}
-			}
+				return true
+			})
 		}
 	}
 	return files
