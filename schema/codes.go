@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"slices"
+	"sync"
+)
+
 // A Code is one kind of finding.
 type Code struct {
 	Name     string
@@ -10,21 +15,73 @@ type Code struct {
 	Secret bool
 }
 
+// A Case is a small configuration in txtar form that shows when a code is found and when it is not:
+// files named realm/type/id.json ("global" for no realm), or a tree in fr-config-manager's layout
+// below "repo/". In a positive, «» stands around the place that is found; without it, the place is the
+// head of the file named in the archive's comment, or of the only one.
+type Case string
+
+// registered is a row of the registry: a code with its positives and negatives. It is made by define
+// alone, which asks for one of each at least, so that a rule without them does not compile.
+type registered struct {
+	code      Code
+	positives []Case
+	negatives []Case
+}
+
+type (
+	positives struct {
+		first Case
+		more  []Case
+	}
+	negatives struct {
+		first Case
+		more  []Case
+	}
+)
+
+func bad(first Case, more ...Case) positives  { return positives{first, more} }
+func good(first Case, more ...Case) negatives { return negatives{first, more} }
+
+func define(c Code, b positives, g negatives) registered {
+	return registered{c, append([]Case{b.first}, b.more...), append([]Case{g.first}, g.more...)}
+}
+
+// registry is the table of all findings, in the order in which `lockstep explain` lists them.
+var registry = sync.OnceValue(func() []registered {
+	return slices.Concat(fileCodes(), resourceCodes(), schemaCodes(), journeyCodes(), referenceCodes(), scriptCodes(),
+		emailCodes(), esvCodes(), secretCodes(), corsCodes(), idmCodes())
+})
+
+var codesByName = sync.OnceValue(func() map[string]Code {
+	byName := map[string]Code{}
+	for _, r := range registry() {
+		byName[r.code.Name] = r.code
+	}
+	return byName
+})
+
 // Codes is the table of all findings, in the order in which `lockstep explain` lists them.
 func Codes() []Code {
-	var all []Code
-	for _, group := range [][]Code{fileCodes(), resourceCodes(), schemaCodes(), journeyCodes(), referenceCodes(), esvCodes(), secretCodes(), corsCodes(), scriptCodes()} {
-		all = append(all, group...)
+	all := make([]Code, 0, len(registry()))
+	for _, r := range registry() {
+		all = append(all, r.code)
 	}
 	return all
 }
 
 // CodeOf returns the row of a code.
 func CodeOf(name string) (Code, bool) {
-	for _, c := range Codes() {
-		if c.Name == name {
-			return c, true
+	c, ok := codesByName()[name]
+	return c, ok
+}
+
+// CasesOf returns the configurations in which a code is found, and those in which it is not.
+func CasesOf(name string) (found, silent []Case) {
+	for _, r := range registry() {
+		if r.code.Name == name {
+			return r.positives, r.negatives
 		}
 	}
-	return Code{}, false
+	return nil, nil
 }

@@ -70,6 +70,13 @@ type Related struct {
 	Text string // what stands there, for people; may be empty
 }
 
+// relate adds another place that the finding speaks of, if it is known.
+func (d *Diagnostic) relate(at Pos, text string) {
+	if !at.IsZero() {
+		d.Related = append(d.Related, Related{Pos: at, Text: text})
+	}
+}
+
 // Diagnostics are findings, in the order of Sort.
 type Diagnostics []Diagnostic
 

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -234,6 +233,15 @@ func callsRequire(src string) bool {
 // onlyCode puts spaces in the place of comments, of regular expressions, and of strings that are no
 // argument of require, so that offsets stay.
 func onlyCode(src string) string {
+	return blankStrings(src, func(start, _ int) bool {
+		before := src[max(start-40, 0):start]
+		return strings.HasSuffix(strings.TrimRight(before, " \t\r\n\v\f"), "(") && requireOpen.MatchString(before)
+	})
+}
+
+// blankStrings puts spaces in the place of comments, of regular expressions, and of what stands in
+// strings unless keep says otherwise.
+func blankStrings(src string, keep func(start, end int) bool) string {
 	out := []byte(src)
 	blank := func(from, to int) {
 		for i := from; i < min(to, len(out)); i++ {
@@ -247,8 +255,7 @@ func onlyCode(src string) string {
 		switch c := src[i]; {
 		case c == '\'' || c == '"' || c == '`':
 			end := endOfString(src, i)
-			before := out[max(i-40, 0):i]
-			if !bytes.HasSuffix(bytes.TrimRight(before, " \t\r\n\v\f"), []byte("(")) || !requireOpen.Match(before) {
+			if !keep(i, end) {
 				blank(i+1, end)
 			}
 			i, last = end, '"'

@@ -17,7 +17,7 @@ const MaxESVValue = 65535
 // declaration they mean nothing: it is never promoted.
 func checkContents(c *checker, t *Type, r *Resource) {
 	if t.Class != PerEnvironment {
-		c.contents(r, scanResource(r))
+		c.contents(r, c.scan(r))
 	}
 }
 
@@ -33,10 +33,20 @@ func (c *checker) contents(r *Resource, found Scanned) {
 	for _, e := range found.Encrypted {
 		c.encrypted(r, e)
 	}
+	for _, u := range found.Slips {
+		c.slip(r, u)
+	}
+	for _, u := range found.Scripts {
+		c.restricted(r, u.ESV, u.Pointer, u.Pos, "the script reads")
+	}
+	for _, a := range found.Aliases {
+		c.alias(r, a)
+	}
 	c.undeclared(r, esvReferences(found, r.Key, ""))
 }
 
 func (c *checker) placeholder(r *Resource, p Placeholder) {
+	c.defaultOf(r, p)
 	switch p.Kind {
 	case placeholders.ESV:
 		if err := placeholders.CheckESVName(p.ESV); err != nil {
@@ -46,6 +56,9 @@ func (c *checker) placeholder(r *Resource, p Placeholder) {
 		}
 		c.wrapper(r, p)
 	case placeholders.Property:
+		if rest, ok := legacyName(p.Name); ok {
+			c.legacy(r, p.Pointer, p.Pos, p.Raw, rest)
+		}
 		if meant, ok := placeholders.MeantESV(p.Name); ok {
 			c.reportAt(r, p.Pointer, p.Pos, "esv-name", fmt.Sprintf("%s is no reference to an ESV", p.Raw),
 				fmt.Sprintf("Did you mean &{%s}? In a placeholder, a dot stands for each dash of the ESV's name.", meant))
@@ -55,23 +68,30 @@ func (c *checker) placeholder(r *Resource, p Placeholder) {
 
 // wrapper checks that the type that configuration asks for is the one the ESV is declared with.
 func (c *checker) wrapper(r *Resource, p Placeholder) {
-	if p.Wrapper == "" || p.NestedIn != "" {
+	v := c.declared[p.ESV]
+	if v == nil || p.NestedIn != "" {
+		return
+	}
+	c.restricted(r, p.ESV, p.Pointer, p.Pos, "configuration reads")
+	if p.Wrapper == "" {
 		return // a bare placeholder takes the ESV's own type
 	}
-	for k, v := range c.set.byKey {
-		t, ok := TypeOf(k.Type)
-		if !ok || t.Class != PerEnvironment || k.ID != p.ESV {
-			continue
+	t := typeRow(v.Type)
+	if t.API.Versioned { // a secret
+		if !hasValue([]string{"$string", "$base64:decode", "$base64:encode"}, p.Wrapper) {
+			d := c.reportAt(r, p.Pointer, p.Pos, "esv-secret-use",
+				fmt.Sprintf("%s is a secret and is read as %s here", p.ESV, strings.TrimPrefix(p.Wrapper, "$")),
+				"A secret is text. Use an ESV variable for what is no text: its expressionType tells what it is.")
+			d.relate(v.Source.At(""), "declared here")
 		}
-		declared := Str(v.Body, "/expressionType")
-		if declared != "" && !placeholders.FitsType(p.Wrapper, declared) {
-			d := c.reportAt(r, p.Pointer, p.Pos, "esv-type",
-				fmt.Sprintf("%s is read as %s here and declared as %s", p.ESV, strings.TrimPrefix(p.Wrapper, "$"), declared),
-				"The type in configuration must match the ESV's expressionType, which can't be changed: change the configuration, or delete the ESV and create it anew.")
-			if at := v.Source.At("/expressionType"); !at.IsZero() {
-				d.Related = append(d.Related, Related{Pos: at, Text: "declared here"})
-			}
-		}
+		return
+	}
+	declared := Str(v.Body, "/expressionType")
+	if declared != "" && !placeholders.FitsType(p.Wrapper, declared) {
+		d := c.reportAt(r, p.Pointer, p.Pos, "esv-type",
+			fmt.Sprintf("%s is read as %s here and declared as %s", p.ESV, strings.TrimPrefix(p.Wrapper, "$"), declared),
+			"The type in configuration must match the ESV's expressionType, which can't be changed: change the configuration, or delete the ESV and create it anew.")
+		d.relate(v.Source.At("/expressionType"), "declared here")
 	}
 }
 
@@ -82,6 +102,9 @@ func (c *checker) undeclared(r *Resource, refs []ESVReference) {
 	}
 	at := map[string]int{}
 	for _, ref := range MissingESVs(refs, c.esvs) {
+		if c.deletedESV(ref) {
+			continue
+		}
 		if i, ok := at[ref.ESV]; ok {
 			c.found[i].Related = append(c.found[i].Related, Related{Pos: ref.Pos, Text: ref.Text})
 			continue
@@ -148,7 +171,12 @@ func checkDeclaration(c *checker, t *Type, r *Resource) {
 	if t.Class != PerEnvironment {
 		return
 	}
-	if err := placeholders.CheckESVName(r.ID); err != nil && !strings.HasPrefix(r.ID, "byos-") {
+	if strings.TrimSpace(Str(r.Body, "/description")) == "" && r.Source != nil {
+		c.report(r, "/description", "esv-description", r.ID+" has no description", "Say what it is for, so that whoever sets it in the next environment knows.")
+	}
+	if rest, ok := legacyName(r.ID); ok {
+		c.legacy(r, "/_id", r.Source.At("/_id"), r.ID, rest)
+	} else if err := placeholders.CheckESVName(r.ID); err != nil {
 		c.report(r, "/_id", "esv-name", err.Error(), `A name is "esv-" and up to 124 of a-z, 0-9, "-" and "_".`)
 	}
 	value, at, ok := c.declaredValue(r)

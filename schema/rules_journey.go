@@ -81,6 +81,7 @@ func (g *graph) node(c *checker, id string, reached bool) {
 	}
 	connections := g.connections(id)
 	outcomes, sure := g.outcomes(id)
+	unknown := 0
 	for _, outcome := range SortedKeys(connections) {
 		at := Pointer("nodes", id, "connections", outcome)
 		if outcomes != nil && !slices.Contains(outcomes, outcome) {
@@ -92,6 +93,7 @@ func (g *graph) node(c *checker, id string, reached bool) {
 			if !sure {
 				d.Severity = Warning
 			}
+			unknown++
 		}
 		target, _ := connections[outcome].(string)
 		if target == "" || g.has(target) {
@@ -104,6 +106,9 @@ func (g *graph) node(c *checker, id string, reached bool) {
 	for _, outcome := range outcomes {
 		if !reached {
 			break // its outcomes are never taken
+		}
+		if unknown > 0 && len(connections) >= len(outcomes) {
+			break // one slip: the outcome that was meant has the wrong name
 		}
 		if target, _ := connections[outcome].(string); target == "" {
 			c.report(g.r, Pointer("nodes", id, "connections", outcome), "journey-unconnected-outcome",
@@ -134,7 +139,36 @@ func (g *graph) outcomes(id string) (names []string, sure bool) {
 			names = append(names, s)
 		}
 	}
+	if names == nil {
+		names = g.typicalOutcomes(id, Str(body, "/_type/_id"))
+	}
 	return names, false
+}
+
+// typicalOutcomes are those of a node that says nothing of its own: of its type where they never
+// differ, of the last child for a page (version 1.0).
+func (g *graph) typicalOutcomes(id, typ string) []string {
+	if typ == "" {
+		return nil
+	}
+	if known := nodeTypes()[typ].Outcomes; known != nil {
+		return known
+	}
+	children, _ := Lookup(g.r.Body, Pointer("nodeConfigs", id, "nodes"))
+	list, _ := children.([]any)
+	if len(list) == 0 || Str(g.nodes[id], "/version") != "" && Str(g.nodes[id], "/version") != "1.0" {
+		return nil
+	}
+	last := Str(list[len(list)-1], "/_id")
+	if last == "" || last == id {
+		return nil
+	}
+	body, ok := Lookup(g.r.Body, Pointer("nodeConfigs", last))
+	if !ok || hasMember(body, "nodes") {
+		return nil
+	}
+	names, _ := g.outcomes(last)
+	return names
 }
 
 // bodies reports nodes that are named and have no body, or the body of another type.
@@ -212,4 +246,10 @@ func quoteAll(list []string) []string {
 		out[i] = fmt.Sprintf("%q", s)
 	}
 	return out
+}
+
+func hasMember(v any, name string) bool {
+	m, _ := v.(map[string]any)
+	_, ok := m[name]
+	return ok
 }

@@ -16,6 +16,8 @@ type Scanned struct {
 	Aliases      []Alias
 	Encrypted    []EncryptedValue
 	Faults       []PlaceholderFault
+	// Slips are getProperty calls with a constant that is no ESV's name.
+	Slips []ScriptUse
 }
 
 // A Placeholder is one "&{…}" in a string, or one "${…}" where fr-config-manager expands it.
@@ -99,6 +101,7 @@ func (s *Scanned) append(o Scanned) {
 	s.Aliases = append(s.Aliases, o.Aliases...)
 	s.Encrypted = append(s.Encrypted, o.Encrypted...)
 	s.Faults = append(s.Faults, o.Faults...)
+	s.Slips = append(s.Slips, o.Slips...)
 }
 
 // scanResource looks through a resource's body.
@@ -172,6 +175,9 @@ func (s *scanner) value(v any, ptr, key string) {
 			s.text(x, ptr, "")
 		}
 		s.embedded(x, ptr)
+		if form, ok := encryptedString(key, x); ok {
+			s.encrypted(ptr, form)
+		}
 		s.scriptString(x, ptr, key)
 	}
 }
@@ -315,12 +321,12 @@ func (s *scanner) script(text, ptr, container string) { s.scriptAt(text, ptr, co
 
 func (s *scanner) scriptAt(text, ptr, container string, src *Source) {
 	for _, r := range placeholders.ScriptRefs(text) {
+		use := ScriptUse{ScriptRef: r, Container: container, Pointer: ptr, Pos: src.AtText(ptr, text, r.Offset, r.Offset+len(r.API))}
 		if !r.Dynamic && r.ESV == "" {
-			continue // a property of the platform
+			s.out.Slips = append(s.out.Slips, use) // a property of the platform, most likely
+			continue
 		}
-		s.out.Scripts = append(s.out.Scripts, ScriptUse{
-			ScriptRef: r, Container: container, Pointer: ptr, Pos: src.AtText(ptr, text, r.Offset, r.Offset+len(r.API)),
-		})
+		s.out.Scripts = append(s.out.Scripts, use)
 	}
 }
 

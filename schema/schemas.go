@@ -348,8 +348,8 @@ func sample(jsonType string) any {
 	return "text"
 }
 
-// unknown reports members that no schema lists. Only one that looks like a slip of a listed and
-// absent one is a warning: each release of the product brings new ones.
+// unknown reports members that a closed schema does not list, and of an open one those that look like
+// a slip of a listed and absent one: each release of the product brings new ones.
 func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
 	body, ok := value.(map[string]any)
 	if !ok {
@@ -403,8 +403,5 @@ func (v *shape) unknownMember(name string, absent []string, closed bool, at stri
 	if near != "" {
 		hint = fmt.Sprintf("Did you mean %q?\n%s", near, hint)
 	}
-	d := v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of a %s", name, owner), hint)
-	if near == "" {
-		d.Severity = Info
-	}
+	v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of a %s", name, owner), hint)
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/placeholders"
@@ -9,7 +10,7 @@ import (
 
 // checkSecrets looks for secrets that stand in configuration in the clear. No finding shows a value.
 func checkSecrets(c *checker, t *Type, r *Resource) {
-	for _, pattern := range t.Secret {
+	for _, pattern := range append(slices.Clone(t.Secret), checksOf(t.Name).Secrets...) {
 		for _, m := range Select(r.Body, pattern) {
 			if isPlainSecret(m.Value) {
 				c.report(r, m.Pointer, "plaintext-secret", fmt.Sprintf("%s holds a secret in the clear", c.subjectMember(t, r, m.Pointer)),
@@ -40,7 +41,7 @@ func (c *checker) subjectMember(t *Type, r *Resource, pointer string) string {
 func isPlainSecret(v any) bool {
 	switch x := v.(type) {
 	case string:
-		return x != "" && !placeholders.Has(x) && !isEnvOnly(x)
+		return x != "" && !placeholders.Has(x) && !isEnvOnly(x) && !isEncrypted(x)
 	case map[string]any:
 		_, text, ok := placeholders.Wrapper(x)
 		return ok && isPlainSecret(text)
@@ -63,3 +64,6 @@ func (c *checker) encrypted(r *Resource, e EncryptedValue) {
 		what+" holds an encrypted value, which only the tenant that wrote it can decrypt",
 		"A promotion would stop with \"Found encrypted values\". Put the value into an ESV secret, and \"&{esv.my.secret}\" here.")
 }
+
+// isEncrypted: another finding speaks of it.
+func isEncrypted(s string) bool { _, ok := encryptedString("password", s); return ok }

@@ -20,15 +20,17 @@ type Options struct {
 	// Only, if set, chooses the resources to report on. All are looked at, since one may refer to
 	// another. Findings about files of no managed kind are reported whatever it says.
 	Only func(Key) bool
+	// Base, if set, is the configuration before a change: ESVs that only it declares were deleted.
+	Base *Set
 }
 
 // Validate checks a set against the JSON Schemas and the rules. The findings are sorted.
 func Validate(s *Set, o Options) Diagnostics {
-	c := &checker{set: s, opts: o, refs: newResolver(s), esvs: map[string]bool{}}
+	c := newChecker(s, o)
 	maps.Copy(c.esvs, s.Declared())
 	c.knowsESVs = len(c.esvs) > 0 || o.ESVs != nil
 	maps.Copy(c.esvs, o.ESVs)
-	for _, r := range s.All() {
+	for _, r := range c.all {
 		t, ok := TypeOf(r.Type)
 		if !ok || o.Only != nil && !o.Only(r.Key) {
 			continue
@@ -50,7 +52,9 @@ type rule func(c *checker, t *Type, r *Resource)
 
 func rules() []rule {
 	return []rule{
-		checkSchema, checkReferences, checkJourney, checkContents, checkDeclaration, checkSecrets, checkCORS, checkScripts,
+		checkSchema, checkReferences, checkExpects, checkRealmObjects, checkJourney, checkGraph, checkNames, checkContents, checkDynamic,
+		checkDeclaration, checkUnused, checkSecrets, checkSecretTexts, checkCORS, checkHeaders, checkCORSAgreement, checkScripts, checkEmail,
+		checkRequired, checkURLs, checkOneDefault, checkIDM,
 	}
 }
 
@@ -62,6 +66,50 @@ type checker struct {
 	esvs      map[string]bool
 	knowsESVs bool // there is something to hold references against
 	found     Diagnostics
+
+	// What several rules ask for is found once.
+	all      []*Resource // of the set, sorted
+	links    map[*Resource][]Reference
+	innerOf  map[Key][]Reference
+	uses     map[Key][]nodeUse
+	folded   map[Key][]*Resource
+	declared map[string]*Resource // ESVs by name
+	scans    map[*Resource]Scanned
+	mentions map[string]bool // ESVs that are spoken of anywhere
+	base     map[string]bool // ESVs that the base declares
+}
+
+func newChecker(s *Set, o Options) *checker {
+	c := &checker{
+		set: s, opts: o, refs: newResolver(s), esvs: map[string]bool{}, all: s.All(), links: map[*Resource][]Reference{},
+		innerOf: map[Key][]Reference{}, declared: map[string]*Resource{}, scans: map[*Resource]Scanned{},
+	}
+	for _, r := range c.all {
+		if t, ok := TypeOf(r.Type); ok && t.Class == PerEnvironment {
+			c.declared[r.ID] = r
+		}
+	}
+	return c
+}
+
+// references lists what a resource refers to.
+func (c *checker) references(r *Resource) []Reference {
+	refs, ok := c.links[r]
+	if !ok {
+		refs = c.refs.of(r)
+		c.links[r] = refs
+	}
+	return refs
+}
+
+// scan looks through a resource.
+func (c *checker) scan(r *Resource) Scanned {
+	found, ok := c.scans[r]
+	if !ok {
+		found = scanResource(r)
+		c.scans[r] = found
+	}
+	return found
 }
 
 // report adds a finding about the value at pointer.
@@ -156,7 +204,7 @@ func (c *checker) knows(k Key) bool {
 
 // checkReferences reports references that lead nowhere.
 func checkReferences(c *checker, t *Type, r *Resource) {
-	for _, ref := range c.refs.of(r) {
+	for _, ref := range c.references(r) {
 		if ref.Found || ref.Code == "" || !c.knows(ref.To) {
 			continue
 		}
@@ -257,6 +305,12 @@ func (c *checker) missingHint(ref Reference) string {
 func (c *checker) other(o Other) {
 	r := &Resource{Body: map[string]any{}, Source: NewSource(Part{File: o.File, Kind: JSONPart})}
 	c.contents(r, scanOther(o))
+	if o.Value != nil {
+		c.secretTexts(r, o.Value, o.Pointer, func(string) bool { return false })
+	} else if what, start, end, ok := secretIn(string(o.File.Data)); ok {
+		text := NewSource(Part{File: o.File, Kind: TextPart})
+		c.secretText(r, "", text.AtText("", string(o.File.Data), start, end), what)
+	}
 }
 
 // sortedBy sorts a copy.

@@ -42,8 +42,9 @@ type Project struct {
 	// on a plan counts. "" when there is none.
 	AllowedSigners string
 	// Audit is the file that promotions are noted in, relative to Root; "" means one in .lockstep.
-	Audit   string
-	Receive Receive
+	Audit      string
+	Receive    Receive
+	Exemptions []schema.Exemption // of .lockstepexemptions
 }
 
 // Files says where the configuration lies and what of it counts.
@@ -112,6 +113,11 @@ func Find(dir, file string, env Lookup) (*Project, schema.Diagnostics, error) {
 		}
 		p, ds = Parse(filepath.Dir(file), filepath.Base(file), data, env)
 	}
+	exempt, err := p.readExemptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	ds = append(ds, exempt...)
 	more, err := p.readIgnore()
 	if err != nil {
 		return nil, nil, err

@@ -1,0 +1,217 @@
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// bracketFault finds the first bracket or quote of a script that has no partner: its offset and what
+// is wrong. Groovy scripts, and JavaScript in forms that only Rhino reads, are checked for this alone.
+func bracketFault(src string, groovy bool) (offset int, why string, ok bool) {
+	type open struct {
+		at int
+		c  byte
+	}
+	var stack []open
+	closes := map[byte]byte{')': '(', ']': '[', '}': '{'}
+	last := byte(';')
+	for i := 0; i < len(src); i++ {
+		c := src[i]
+		switch {
+		case strings.HasPrefix(src[i:], "//"):
+			i = lineEnd(src, i) - 1
+			continue
+		case strings.HasPrefix(src[i:], "/*"):
+			n := strings.Index(src[i+2:], "*/")
+			if n < 0 {
+				return i, "the comment is not closed", true
+			}
+			i += 2 + n + 1
+			continue
+		case c == '\'' || c == '"' || c == '`' && !groovy:
+			end, closed := scriptString(src, i, groovy)
+			if !closed {
+				return i, "the string is not closed", true
+			}
+			i, last = end, '"'
+			continue
+		case c == '/' && strings.IndexByte("(=,:[!&|?{};+", last) >= 0:
+			if end := endOfRegexp(src, i); end > i+1 && src[end-1] == '/' {
+				i, last = end-1, '"'
+				continue
+			}
+		case c == '(' || c == '[' || c == '{':
+			stack = append(stack, open{i, c})
+		case closes[c] != 0:
+			if len(stack) == 0 {
+				return i, fmt.Sprintf("%q closes nothing", c), true
+			}
+			if top := stack[len(stack)-1]; top.c != closes[c] {
+				return i, fmt.Sprintf("%q does not close %q", c, top.c), true
+			}
+			stack = stack[:len(stack)-1]
+		}
+		if c > ' ' {
+			last = c
+		}
+	}
+	if len(stack) > 0 {
+		return stack[len(stack)-1].at, fmt.Sprintf("%q is not closed", stack[len(stack)-1].c), true
+	}
+	return 0, "", false
+}
+
+// scriptString gives the offset of the last character of the string begun at i, and whether it is
+// closed. Groovy has strings of three quotes that go over lines.
+func scriptString(src string, i int, groovy bool) (end int, closed bool) {
+	quote := src[i]
+	if three := strings.Repeat(string(quote), 3); groovy && strings.HasPrefix(src[i:], three) {
+		for j := i + 3; j < len(src); j++ {
+			if src[j] == '\\' {
+				j++
+			} else if strings.HasPrefix(src[j:], three) {
+				return j + 2, true
+			}
+		}
+		return len(src), false
+	}
+	end = endOfString(src, i)
+	return end, end < len(src) && src[end] == quote
+}
+
+// The forms that Rhino reads and no other engine does; a script with one is checked for its brackets
+// only. Each matches code without comments and strings.
+var rhinoForms = []*regexp.Regexp{
+	regexp.MustCompile(`\bfor\s+each\s*\(`),                             // for each (x in list)
+	regexp.MustCompile(`\bcatch\s*\(\s*[\w$]+\s+if\b`),                  // catch (e if e instanceof X)
+	regexp.MustCompile(`\bfunction\s*[\w$]*\s*\([^()]*\)\s*[^\s{/]`),    // function(x) x * x
+	regexp.MustCompile(`\blet\s*\(`),                                    // let (a = 1) { … }
+	regexp.MustCompile(`\[[^\[\]]*\bfor\s*(?:each\s*)?\(`),              // [x * x for (x in list)]
+	regexp.MustCompile(`(?:[=(,:?\[]|\breturn)\s*<[A-Za-z_>][^;]*?/?>`), // E4X: var x = <a/>
+	regexp.MustCompile(`\bdefault\s+xml\s+namespace\b|\.\.@?[A-Za-z*]|\.@[A-Za-z*]`),
+	regexp.MustCompile(`[\w$)\]]::[\w$*\[]`), // namespace::name
+}
+
+func isRhinoOnly(text string) bool {
+	code := codeAlone(text)
+	for _, re := range rhinoForms {
+		if re.MatchString(code) {
+			return true
+		}
+	}
+	return false
+}
+
+// codeAlone puts spaces in the place of comments and of what stands in strings, so that offsets stay.
+func codeAlone(src string) string { return blankStrings(src, func(_, _ int) bool { return false }) }
+
+// An api is an expression that works with one generation of the script engine only.
+type api struct {
+	re      *regexp.Regexp
+	name    string
+	instead string
+}
+
+// What only evaluator version 1.0 offers, and what only 2.0 does (product documentation, "Next-generation
+// scripts"). A name that the script declares itself is its own.
+var (
+	legacyAPIs = []api{
+		{regexp.MustCompile(`\b(JavaImporter)\s*\(`), "JavaImporter", "Java classes are not reachable; use the bindings"},
+		{regexp.MustCompile(`\b(Packages)\s*\.`), "Packages", "Java classes are not reachable; use the bindings"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(sharedState)\s*\.\s*(?:get|put|remove)\b`), "sharedState", "use nodeState.get and nodeState.putShared"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(transientState)\s*\.\s*(?:get|put|remove)\b`), "transientState", "use nodeState.get and nodeState.putTransient"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(logger)\s*\.\s*(?:message|warning)\s*\(`), "logger.message and logger.warning", "use logger.debug and logger.warn"},
+	}
+	nextAPIs = []api{
+		{regexp.MustCompile(`(?:^|[^.\w$])(callbacksBuilder)\s*\.`), "callbacksBuilder", "build callbacks with Java classes, or set evaluatorVersion 2.0"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(action)\s*\.\s*(?:goTo|suspend|withErrorMessage|withStage)\s*\(`), "action.goTo", "set outcome, or evaluatorVersion 2.0"},
+	}
+)
+
+// apiOf finds the first use of an expression of the other generation.
+func apiOf(code, evaluator string) (offset int, found api, ok bool) {
+	list := nextAPIs
+	if evaluator == "2.0" {
+		list = legacyAPIs
+	}
+	best := -1
+	for _, a := range list {
+		m := a.re.FindStringSubmatchIndex(code)
+		if m == nil || best >= 0 && m[2] >= best {
+			continue
+		}
+		name := code[m[2]:m[3]]
+		if declares(code, name) {
+			continue
+		}
+		best, found = m[2], a
+	}
+	return best, found, best >= 0
+}
+
+// declares says whether the code makes a variable, function or parameter of that name.
+func declares(code, name string) bool {
+	re := regexp.MustCompile(`\b(?:var|let|const|function)\s+` + regexp.QuoteMeta(name) + `\b|\bfunction\s*[\w$]*\s*\([^)]*\b` + regexp.QuoteMeta(name) + `\b|(?:^|[^.\w$])` + regexp.QuoteMeta(name) + `\s*=[^=]`)
+	return re.MatchString(code)
+}
+
+// credential is an assignment of a constant to a name that speaks of a secret.
+var credential = regexp.MustCompile(`(?i)(?:^|[^\w$])["']?([\w$.-]*(?:password|passwd|passphrase|secret|api_?key|access_?key|private_?key|auth_?token|bearer_?token|access_?token|credential)s?)["']?\s*[:=]\s*(["'])([^"'\\\n]{6,200})["']`)
+
+// authHeader is a header's value with the credential in it.
+var authHeader = regexp.MustCompile(`(?i)["'](?:basic|bearer)\s+([A-Za-z0-9+/._~-]{12,}=*)["']`)
+
+// looksSecret says whether a constant may well be a secret: not a word, not a sentence, not a name of
+// something else.
+func looksSecret(s string) bool {
+	if strings.ContainsAny(s, " \t<>{}()") || strings.Contains(s, "://") || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "esv.") || s == "REDACTED" {
+		return false
+	}
+	digits, lower, upper, other := 0, 0, 0, 0
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case r >= 'a' && r <= 'z':
+			lower++
+		case r >= 'A' && r <= 'Z':
+			upper++
+		case r == '.' || r == '_' || r == '-':
+		default:
+			other++
+		}
+	}
+	kinds := 0
+	for _, n := range []int{digits, lower, upper, other} {
+		if n > 0 {
+			kinds++
+		}
+	}
+	return len(s) >= 6 && kinds >= 2 && (digits > 0 || other > 0) || len(s) >= 24 && kinds >= 2 && !strings.ContainsAny(s, "._")
+}
+
+// logCall is a line of a log, up to the end of the statement; personal is what should not be in one.
+var (
+	logCall  = regexp.MustCompile(`\blogger\s*\.\s*(?:trace|debug|message|info|warn|warning|error)\s*\(([^;\n]*)`)
+	personal = regexp.MustCompile(`(?i)(?:^|[^\w$])([\w$]*(?:password|passcode|givenName|surname|telephoneNumber|phoneNumber|postalAddress|dateOfBirth|birthDate|socialSecurity|emailAddress|creditCard))\b|["'](password|mail|givenName|sn|telephoneNumber|postalAddress)["']\s*\)`)
+)
+
+// personalData finds a log call that writes what looks like personal data: the offsets of the name.
+func personalData(src string) (name string, start, end int, ok bool) {
+	if !strings.Contains(src, "logger") {
+		return "", 0, 0, false
+	}
+	code := codeAlone(src)
+	for _, m := range logCall.FindAllStringSubmatchIndex(code, -1) {
+		args := code[m[2]:m[3]]
+		if p := personal.FindStringSubmatchIndex(args); p != nil && p[2] >= 0 {
+			return args[p[2]:p[3]], m[2] + p[2], m[2] + p[3], true
+		}
+		// Constants that name an attribute count where they are an argument: state.get("mail").
+		if p := personal.FindStringSubmatchIndex(src[m[2]:m[3]]); p != nil && p[4] >= 0 {
+			return src[m[2]+p[4] : m[2]+p[5]], m[2] + p[4], m[2] + p[5], true
+		}
+	}
+	return "", 0, 0, false
+}
