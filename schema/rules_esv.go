@@ -102,7 +102,7 @@ func (c *checker) undeclared(r *Resource, refs []ESVReference) {
 	}
 	at := map[string]int{}
 	for _, ref := range MissingESVs(refs, c.esvs) {
-		if c.deletedESV(ref) {
+		if c.deletedESV(ref) || placeholders.CheckESVName(ref.ESV) != nil {
 			continue
 		}
 		if i, ok := at[ref.ESV]; ok {

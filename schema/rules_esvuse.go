@@ -47,9 +47,14 @@ func (c *checker) restricted(r *Resource, esv, pointer string, pos Pos, who stri
 	if v == nil || v.Body["useInPlaceholders"] != false {
 		return
 	}
+	if at, ok := c.restrictedAt[r.Key.String()+" "+esv]; ok && r.Key != (Key{}) {
+		c.found[at].relate(pos, "here as well")
+		return
+	}
 	d := c.reportAt(r, pointer, pos, "esv-restricted", fmt.Sprintf("%s %s, a secret that may be used in secret mappings only", who, esv),
 		"It was created with useInPlaceholders false, which can't be changed. Map it to a secret ID, or create another secret without the restriction.")
 	d.relate(v.Source.At("/useInPlaceholders"), "restricted here")
+	c.restrictedAt[r.Key.String()+" "+esv] = len(c.found) - 1
 }
 
 // alias reports a secret mapping that names a variable: only secrets can be mapped.
@@ -154,6 +159,9 @@ func eachString(v any, f func(string)) {
 func checkUnused(c *checker, t *Type, r *Resource) {
 	if t.Class != PerEnvironment || r.Source == nil || !c.hasScripts() || c.mentioned()[r.ID] {
 		return
+	}
+	if placeholders.CheckESVName(r.ID) != nil {
+		return // reported, and the name that was meant may be used
 	}
 	c.report(r, "/_id", "esv-unused", r.ID+" is declared and nothing refers to it",
 		"If no other environment needs it, delete it. The tenant does so only when no script refers to it, not even one that no journey uses.")

@@ -210,7 +210,11 @@ func (g *graph) reached() map[string]bool {
 	seen := map[string]bool{entry: true}
 	for queue := []string{entry}; len(queue) > 0; queue = queue[1:] {
 		for _, target := range g.connections(queue[0]) {
-			if id, _ := target.(string); g.nodes[id] != nil && !seen[id] {
+			id, _ := target.(string)
+			if !g.has(id) {
+				id, _ = g.near(id) // a slip of a digit: what was meant is reached all the same
+			}
+			if g.nodes[id] != nil && !seen[id] {
 				seen[id] = true
 				queue = append(queue, id)
 			}
@@ -219,22 +223,29 @@ func (g *graph) reached() map[string]bool {
 	return seen
 }
 
-// nearID says which node an id was probably meant to be. Ids are uuids: two that differ in one or two
-// digits are a slip of a key or of an editor. When none is near, the way out is the other one.
-func (g *graph) nearID(id, otherwise string) string {
-	ids := SortedKeys(g.nodes)
-	ids = append(ids, SuccessNode, FailureNode)
-	best, at := "", 3
-	for _, c := range ids {
-		if d := distance(id, c, 2); d < at && c != id && len(id) > 8 {
-			best, at = c, d
+// near finds the node that an id was probably meant to be, and how many digits away it is. Ids are
+// uuids: two that differ in one or two digits are a slip of a key or of an editor.
+func (g *graph) near(id string) (best string, away int) {
+	if len(id) <= 8 {
+		return "", 0
+	}
+	away = 3
+	for _, c := range append(SortedKeys(g.nodes), SuccessNode, FailureNode) {
+		if d := distance(id, c, 2); d < away && c != id {
+			best, away = c, d
 		}
 	}
+	return best, away
+}
+
+// nearID says which node an id was probably meant to be; when none is near, the way out is the other one.
+func (g *graph) nearID(id, otherwise string) string {
+	best, away := g.near(id)
 	if best == "" {
 		return otherwise
 	}
 	digits := "one digit"
-	if at == 2 {
+	if away == 2 {
 		digits = "two digits"
 	}
 	return fmt.Sprintf("The journey has a node with an id %s away: %q (…%s).", digits, nodeName(g.r.Body, best), best[max(len(best)-4, 0):])

@@ -72,7 +72,7 @@ func (c *checker) brackets(r *Resource, pointer, text string, groovy bool) {
 
 // evaluator reports the first use of what the script's engine does not offer.
 func (c *checker) evaluator(r *Resource, pointer, text, evaluator string) {
-	offset, a, ok := apiOf(codeAlone(text), evaluator)
+	offset, a, ok := apiOf(text, evaluator)
 	if !ok {
 		return
 	}

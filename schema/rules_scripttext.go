@@ -111,32 +111,39 @@ type api struct {
 	re      *regexp.Regexp
 	name    string
 	instead string
+	need    string // a text that is there whenever the expression matches
 }
 
 // What only evaluator version 1.0 offers, and what only 2.0 does (product documentation, "Next-generation
 // scripts"). A name that the script declares itself is its own.
 var (
 	legacyAPIs = []api{
-		{regexp.MustCompile(`\b(JavaImporter)\s*\(`), "JavaImporter", "Java classes are not reachable; use the bindings"},
-		{regexp.MustCompile(`\b(Packages)\s*\.`), "Packages", "Java classes are not reachable; use the bindings"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(sharedState)\s*\.\s*(?:get|put|remove)\b`), "sharedState", "use nodeState.get and nodeState.putShared"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(transientState)\s*\.\s*(?:get|put|remove)\b`), "transientState", "use nodeState.get and nodeState.putTransient"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(logger)\s*\.\s*(?:message|warning)\s*\(`), "logger.message and logger.warning", "use logger.debug and logger.warn"},
+		{regexp.MustCompile(`\b(JavaImporter)\s*\(`), "JavaImporter", "Java classes are not reachable; use the bindings", "JavaImporter"},
+		{regexp.MustCompile(`\b(Packages)\s*\.`), "Packages", "Java classes are not reachable; use the bindings", "Packages"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(sharedState)\s*\.\s*(?:get|put|remove)\b`), "sharedState", "use nodeState.get and nodeState.putShared", "sharedState"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(transientState)\s*\.\s*(?:get|put|remove)\b`), "transientState", "use nodeState.get and nodeState.putTransient", "transientState"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(logger)\s*\.\s*(?:message|warning)\s*\(`), "logger.message and logger.warning", "use logger.debug and logger.warn", "logger"},
 	}
 	nextAPIs = []api{
-		{regexp.MustCompile(`(?:^|[^.\w$])(callbacksBuilder)\s*\.`), "callbacksBuilder", "build callbacks with Java classes, or set evaluatorVersion 2.0"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(action)\s*\.\s*(?:goTo|suspend|withErrorMessage|withStage)\s*\(`), "action.goTo", "set outcome, or evaluatorVersion 2.0"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(callbacksBuilder)\s*\.`), "callbacksBuilder", "build callbacks with Java classes, or set evaluatorVersion 2.0", "callbacksBuilder"},
+		{regexp.MustCompile(`(?:^|[^.\w$])(action)\s*\.\s*(?:goTo|suspend|withErrorMessage|withStage)\s*\(`), "action.goTo", "set outcome, or evaluatorVersion 2.0", "action"},
 	}
 )
 
 // apiOf finds the first use of an expression of the other generation.
-func apiOf(code, evaluator string) (offset int, found api, ok bool) {
+func apiOf(src, evaluator string) (offset int, found api, ok bool) {
 	list := nextAPIs
 	if evaluator == "2.0" {
 		list = legacyAPIs
 	}
-	best := -1
+	best, code := -1, ""
 	for _, a := range list {
+		if !strings.Contains(src, a.need) {
+			continue
+		}
+		if code == "" {
+			code = codeAlone(src)
+		}
 		m := a.re.FindStringSubmatchIndex(code)
 		if m == nil || best >= 0 && m[2] >= best {
 			continue
@@ -203,15 +210,74 @@ func personalData(src string) (name string, start, end int, ok bool) {
 		return "", 0, 0, false
 	}
 	code := codeAlone(src)
-	for _, m := range logCall.FindAllStringSubmatchIndex(code, -1) {
-		args := code[m[2]:m[3]]
-		if p := personal.FindStringSubmatchIndex(args); p != nil && p[2] >= 0 {
-			return args[p[2]:p[3]], m[2] + p[2], m[2] + p[3], true
+	for at := strings.Index(code, "logger"); at >= 0; at = nextIndex(code, "logger", at+1) {
+		m := logCall.FindStringSubmatchIndex(code[at:lineEnd(code, at)])
+		if m == nil {
+			continue
+		}
+		from, to := at+m[2], at+m[3]
+		if p := personal.FindStringSubmatchIndex(code[from:to]); p != nil && p[2] >= 0 {
+			return code[from+p[2] : from+p[3]], from + p[2], from + p[3], true
 		}
 		// Constants that name an attribute count where they are an argument: state.get("mail").
-		if p := personal.FindStringSubmatchIndex(src[m[2]:m[3]]); p != nil && p[4] >= 0 {
-			return src[m[2]+p[4] : m[2]+p[5]], m[2] + p[4], m[2] + p[5], true
+		if p := personal.FindStringSubmatchIndex(src[from:to]); p != nil && p[4] >= 0 {
+			return src[from+p[4] : from+p[5]], from + p[4], from + p[5], true
 		}
 	}
 	return "", 0, 0, false
+}
+
+func nextIndex(s, what string, from int) int {
+	if n := strings.Index(s[min(from, len(s)):], what); n >= 0 {
+		return from + n
+	}
+	return -1
+}
+
+// A credentialPlace is where a constant stands that looks like a credential.
+type credentialPlace struct {
+	name       string // what it is given to; empty for a header's value
+	start, end int    // of the constant, quotes included
+}
+
+// credentialWords are those of which a name that credential matches has one.
+var credentialWords = []string{"passw", "passphrase", "secret", "key", "token", "credential"}
+
+// credentialsIn finds constants that look like credentials, line by line: the expressions are slow,
+// and few lines speak of credentials. Five of a script are enough.
+func credentialsIn(src string) []credentialPlace {
+	lower := strings.ToLower(src)
+	if len(lower) != len(src) {
+		lower = src // letters whose lower case has another length: the words are ASCII all the same
+	}
+	var out []credentialPlace
+	for at := 0; at < len(src) && len(out) < 5; {
+		end := lineEnd(src, at)
+		line, low := src[at:end], lower[at:end]
+		if strings.ContainsAny(line, `"'`) && containsAny(low, credentialWords) {
+			for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
+				if looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
+					out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
+				}
+			}
+		}
+		if strings.Contains(low, "basic ") || strings.Contains(low, "bearer ") {
+			for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
+				if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
+					out = append(out, credentialPlace{"", at + m[0], at + m[1]})
+				}
+			}
+		}
+		at = end + 1
+	}
+	return out
+}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
 }

@@ -11,25 +11,25 @@ import (
 // A secretShape is how a kind of secret looks wherever it stands.
 type secretShape struct {
 	name string
-	need string // a text that is there whenever the expression matches: searching for it is fast
+	need []string // one of these is there whenever the expression matches: searching for them is fast
 	re   *regexp.Regexp
 }
 
 // secretShapes are those that can't be anything else: their issuers chose prefixes for that.
 var secretShapes = []secretShape{
-	{"a private key", "PRIVATE KEY-----", regexp.MustCompile(`-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s)*(?:[A-Za-z-]+: [^\n]*(?:\\n|\s)*)*(?:[A-Za-z0-9+/=]|\\n|\s){60,}`)},
-	{"a private JWK", `"kty"`, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"`)},
-	{"a symmetric JWK", `"oct"`, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"oct"[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"oct"`)},
-	{"a JSON Web Token", "eyJ", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}`)},
-	{"an AWS access key", "AKIA", regexp.MustCompile(`\bAKIA[0-9A-Z]{16}\b`)},
-	{"a GitHub token", "gh", regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
-	{"a GitLab token", "glpat-", regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a Slack token", "xox", regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
-	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`)},
-	{"a Stripe key", "_live_", regexp.MustCompile(`\b[rs]k_live_[0-9A-Za-z]{20,}`)},
-	{"a SendGrid key", "SG.", regexp.MustCompile(`\bSG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}`)},
-	{"a Twilio key", "SK", regexp.MustCompile(`\bSK[0-9a-f]{32}\b`)},
-	{"a password in a URL", "@", regexp.MustCompile(`\b[a-z][a-z0-9+.-]{2,12}://[^\s/@:"'<>{}$&]+:[^\s/@:"'<>{}$&]{3,}@[A-Za-z0-9.-]+`)},
+	{"a private key", []string{"PRIVATE KEY-----"}, regexp.MustCompile(`-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s)*(?:[A-Za-z-]+: [^\n]*(?:\\n|\s)*)*(?:[A-Za-z0-9+/=]|\\n|\s){60,}`)},
+	{"a private JWK", []string{`"kty"`}, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"`)},
+	{"a symmetric JWK", []string{`"oct"`}, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"oct"[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"oct"`)},
+	{"a JSON Web Token", []string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}`)},
+	{"an AWS access key", []string{"AKIA"}, regexp.MustCompile(`\bAKIA[0-9A-Z]{16}\b`)},
+	{"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
+	{"a GitLab token", []string{"glpat-"}, regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a Slack token", []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxo-"}, regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
+	{"a Google API key", []string{"AIza"}, regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`)},
+	{"a Stripe key", []string{"_live_"}, regexp.MustCompile(`\b[rs]k_live_[0-9A-Za-z]{20,}`)},
+	{"a SendGrid key", []string{"SG."}, regexp.MustCompile(`\bSG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}`)},
+	{"a Twilio key", []string{"SK"}, regexp.MustCompile(`\bSK[0-9a-f]{32}\b`)},
+	{"a password in a URL", []string{"://"}, regexp.MustCompile(`\b[a-z][a-z0-9+.-]{2,12}://[^\s/@:"'<>{}$&]+:[^\s/@:"'<>{}$&]{3,}@[A-Za-z0-9.-]+`)},
 }
 
 // secretIn finds a secret in a text by its shape.
@@ -38,7 +38,10 @@ func secretIn(text string) (what string, start, end int, ok bool) {
 		return "", 0, 0, false
 	}
 	for _, s := range secretShapes {
-		if !strings.Contains(text, s.need) {
+		if !containsAny(text, s.need) {
+			continue
+		}
+		if s.need[0] == "://" && !urlWithUser(text) {
 			continue
 		}
 		if m := s.re.FindStringIndex(text); m != nil && !strings.Contains(text[m[0]:m[1]], "REDACTED") {
@@ -46,6 +49,17 @@ func secretIn(text string) (what string, start, end int, ok bool) {
 		}
 	}
 	return "", 0, 0, false
+}
+
+// urlWithUser says whether an "@" follows a "://" before the host could have ended.
+func urlWithUser(text string) bool {
+	for at := strings.Index(text, "://"); at >= 0; at = nextIndex(text, "://", at+3) {
+		rest := text[at+3:]
+		if n := strings.IndexAny(rest, "/@ \"'<>{}$&\n"); n >= 0 && rest[n] == '@' {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSecretTexts looks for secrets in every string of a resource. An ESV's own value is a secret by
@@ -138,18 +152,12 @@ func (c *checker) scriptSecrets(r *Resource, pointer, text string, coded bool) {
 		c.secretText(r, pointer, place(start, end), what)
 		return
 	}
-	seen := 0
-	for _, m := range credential.FindAllStringSubmatchIndex(text, -1) {
-		if value := text[m[6]:m[7]]; looksSecret(value) && !commented(text, m[0]) && seen < 5 {
-			seen++
-			c.scriptSecret(r, pointer, place(m[6]-1, m[7]+1), fmt.Sprintf("%q is given a constant that looks like a credential", text[m[2]:m[3]]))
+	for _, x := range credentialsIn(text) {
+		message := "an Authorization header stands in the script with its credential"
+		if x.name != "" {
+			message = fmt.Sprintf("%q is given a constant that looks like a credential", x.name)
 		}
-	}
-	for _, m := range authHeader.FindAllStringSubmatchIndex(text, -1) {
-		if value := text[m[2]:m[3]]; value != "REDACTED" && !commented(text, m[0]) && looksSecret(value) && seen < 5 {
-			seen++
-			c.scriptSecret(r, pointer, place(m[0], m[1]), "an Authorization header stands in the script with its credential")
-		}
+		c.scriptSecret(r, pointer, place(x.start, x.end), message)
 	}
 }
 

@@ -75,14 +75,17 @@ type checker struct {
 	folded   map[Key][]*Resource
 	declared map[string]*Resource // ESVs by name
 	scans    map[*Resource]Scanned
-	mentions map[string]bool // ESVs that are spoken of anywhere
-	base     map[string]bool // ESVs that the base declares
+	// restrictedAt is where in found a resource's use of a restricted secret was reported.
+	restrictedAt map[string]int
+	mentions     map[string]bool // ESVs that are spoken of anywhere
+	base         map[string]bool // ESVs that the base declares
 }
 
 func newChecker(s *Set, o Options) *checker {
 	c := &checker{
 		set: s, opts: o, refs: newResolver(s), esvs: map[string]bool{}, all: s.All(), links: map[*Resource][]Reference{},
 		innerOf: map[Key][]Reference{}, declared: map[string]*Resource{}, scans: map[*Resource]Scanned{},
+		restrictedAt: map[string]int{},
 	}
 	for _, r := range c.all {
 		if t, ok := TypeOf(r.Type); ok && t.Class == PerEnvironment {
