@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -77,6 +78,12 @@ func (d *Diagnostic) relate(at Pos, text string) {
 	}
 }
 
+// movingPlace is the place within a script that some messages name.
+var movingPlace = regexp.MustCompile(` \(line \d+, column \d+ of the script\)`)
+
+// StableMessage is the message without what changes when lines move: what tells two findings apart.
+func (d Diagnostic) StableMessage() string { return movingPlace.ReplaceAllString(d.Message, "") }
+
 // Diagnostics are findings, in the order of Sort.
 type Diagnostics []Diagnostic
 
@@ -134,7 +141,7 @@ func (ds Diagnostics) New(base Diagnostics) Diagnostics {
 		file                   string
 	}
 	ident := func(d Diagnostic) id {
-		i := id{d.Code, d.Pointer, d.Message, d.Key, ""}
+		i := id{d.Code, d.Pointer, d.StableMessage(), d.Key, ""}
 		if d.Key == (Key{}) {
 			i.file = d.Pos.File
 		}

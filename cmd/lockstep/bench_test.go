@@ -35,7 +35,7 @@ func BenchmarkValidateCorpus(b *testing.B) {
 				if err != nil || l.Len() == 0 {
 					b.Fatalf("nothing was read: %v", err)
 				}
-				findings(p, l)
+				a.findings(p, l)
 				ours += time.Since(start)
 
 				b.StopTimer()

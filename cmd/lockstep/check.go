@@ -96,7 +96,7 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 	if err != nil {
 		return nil, err
 	}
-	diags := findings(p, head)
+	var diags schema.Diagnostics
 	r := &report.Report{
 		Title: "Check", Checked: true, Tool: "lockstep " + toolVersion(), Source: head.Origin, Commit: head.Commit,
 		Resources: head.Len(), Unmanaged: head.Unmanaged,
@@ -107,12 +107,14 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 			return nil, err
 		}
 		r.Base = base.Commit
-		diags = diags.New(findings(p, base))
+		diags = a.findingsSince(p, head, base).New(a.findings(p, base))
 		changes, err := a.compare(p, base, head, nil, nil)
 		if err != nil {
 			return nil, err
 		}
 		r.Compared, r.Changes = true, report.ViewsOf(changes)
+	} else {
+		diags = a.findings(p, head)
 	}
 	// Nothing is asked of a tenant unless somebody says so: a pull request's check needs no credentials.
 	envs := o.envs

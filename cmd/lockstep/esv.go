@@ -164,7 +164,7 @@ func runESVCheck(ctx context.Context, a *app, o esvOptions) error {
 	}
 	check := promotionCheck(e.Name, set.Set, have)
 	diags := schema.MissingDiagnostics(e.Name, schema.MissingESVs(schema.ESVReferences(set.Set), have))
-	for _, d := range findings(p, set) {
+	for _, d := range a.findings(p, set) {
 		if d.Code == "encrypted-secret" {
 			diags = append(diags, d)
 		}

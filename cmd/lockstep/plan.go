@@ -157,7 +157,7 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	if err := a.refuse(want.diags.WithSeverities(p.Rules).AtLeast(schema.Error), want.Len()); err != nil {
 		return nil, nil, err
 	}
-	diags := findings(p, want)
+	diags := a.findings(p, want)
 	role, err := tenantRole(ctx, c, e)
 	if err != nil {
 		return nil, nil, err

@@ -54,7 +54,7 @@ First time here? Try all of it on a simulated tenant group: lockstep sandbox --h
 	add("look", newValidateCommand(a), newDiffCommand(a), newGraphCommand(a), newExportCommand(a), newShowCommand(a), newDriftCommand(a))
 	add("change", newESVCommand(a), newPlanCommand(a), newApplyCommand(a), newApproveCommand(a), newRollbackCommand(a), newRunsCommand(a), newPromoteCommand(a), newSessionCommand(a))
 	add("git", newCheckCommand(a), newCommentCommand(a), newHookCommand(a), newMergeCheckCommand(a), newMergeDriverCommand(a), newTextconvCommand(a))
-	add("help", newInitCommand(a), newSandboxCommand(a), newDemoCommand(a), newTypesCommand(a), newExplainCommand(a), newDoctorCommand(a), newVersionCommand(a))
+	add("help", newInitCommand(a), newSandboxCommand(a), newDemoCommand(a), newTypesCommand(a), newExplainCommand(a), newSchemaCommand(a), newDoctorCommand(a), newVersionCommand(a))
 	root.SetHelpCommandGroupID("help")
 	root.SetCompletionCommandGroupID("help")
 	root.InitDefaultCompletionCmd()

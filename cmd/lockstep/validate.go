@@ -22,7 +22,9 @@ func newValidateCommand(a *app) *cobra.Command {
 		Short: "Check configuration: schemas, references, placeholders, ESVs, secrets",
 		Long: `Checks one SOURCE without talking to a tenant: JSON Schemas, references between resources (nodes,
 outcomes, scripts, inner journeys, email templates), placeholder syntax, ESV names and values, embedded
-encrypted secrets, CORS origins.
+encrypted secrets, scripts, email templates, CORS origins. lockstep explain lists all findings.
+
+What is let be for a while stands in .lockstepexemptions, each entry with a code, a reason and a day.
 
 With --base only findings count that the base does not have, so that a repository with old sins can start
 today.` + exitHelp(exitFindings),
@@ -60,13 +62,15 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	if err != nil {
 		return err
 	}
-	diags := findings(p, set)
+	var base *loaded
 	if o.base != "" {
-		base, err := a.load(ctx, p, o.base)
-		if err != nil {
+		if base, err = a.load(ctx, p, o.base); err != nil {
 			return err
 		}
-		diags = diags.New(findings(p, base))
+	}
+	diags := a.findingsSince(p, set, base)
+	if base != nil {
+		diags = diags.New(a.findings(p, base))
 	}
 	r := &report.Report{
 		Title: "Validation", Tool: "lockstep " + toolVersion(), Source: set.Origin, Commit: set.Commit,
@@ -81,11 +85,19 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	return failOnFindings(diags, failOn)
 }
 
-// findings are what was found while reading and what the rules find, with the project's severities.
-func findings(p *config.Project, l *loaded) schema.Diagnostics {
+// findings are what was found while reading and what the rules find, less what is exempted, with the
+// project's severities.
+func (a *app) findings(p *config.Project, l *loaded) schema.Diagnostics { return a.findingsSince(p, l, nil) }
+
+// findingsSince are the findings of a change: base is the configuration before it, nil when not known.
+func (a *app) findingsSince(p *config.Project, l, base *loaded) schema.Diagnostics {
+	var o schema.Options
+	if base != nil {
+		o.Base = base.Set
+	}
 	diags := append(schema.Diagnostics{}, l.diags...)
-	diags = append(diags, schema.Validate(l.Set, schema.Options{})...)
-	diags = diags.WithSeverities(p.Rules)
+	diags = append(diags, schema.Validate(l.Set, o)...)
+	diags = diags.Exempt(p.Exemptions, a.now()).WithSeverities(p.Rules)
 	diags.Sort()
 	return diags
 }

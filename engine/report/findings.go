@@ -43,12 +43,23 @@ func Findings(w io.Writer, ds schema.Diagnostics, o Options) error {
 }
 
 func (p *printer) findings(ds schema.Diagnostics) {
+	infos := 0
+	if !p.o.All && ds.Count(schema.Info) < len(ds) {
+		// What is only worth knowing must not hide what has to be done.
+		infos = ds.Count(schema.Info)
+		ds = ds.AtLeast(schema.Warning)
+	}
 	total := map[string]int{}
 	for _, d := range ds {
 		total[d.Code]++
 	}
+	inFile := map[string]schema.Diagnostics{}
+	for _, d := range ds {
+		inFile[d.Pos.File] = append(inFile[d.Pos.File], d)
+	}
 	shown := map[string]int{}
 	hidden := map[string][]schema.Diagnostic{}
+	group := ""
 	for _, d := range ds {
 		// One left out would take a line to say so; it can as well be shown.
 		if !p.o.All && shown[d.Code] >= shownOfOne && total[d.Code] > shownOfOne+1 {
@@ -56,11 +67,19 @@ func (p *printer) findings(ds schema.Diagnostics) {
 			continue
 		}
 		p.gap()
+		// A file with several findings has a heading; one that has one says its name below the finding.
+		if f := d.Pos.File; f != group && f != "" && len(inFile[f]) > 1 {
+			p.line(p.o.Style.bold(clean(f)), p.o.Style.dim("  "+verdict(inFile[f])))
+		}
+		group = d.Pos.File
 		p.finding(d, shown[d.Code] == 0)
 		shown[d.Code]++
 	}
-	if len(hidden) > 0 {
+	if len(hidden) > 0 || infos > 0 {
 		p.gap()
+	}
+	if infos > 0 {
+		p.line(count(infos, "info", "infos"), " not shown: --all shows them")
 	}
 	for _, code := range schema.SortedKeys(hidden) {
 		files := map[string]bool{}

@@ -163,7 +163,7 @@ func fingerprint(d schema.Diagnostic) string {
 	if d.Key == (schema.Key{}) {
 		id = d.Pos.File
 	}
-	for _, s := range []string{d.Code, id, d.Pointer, d.Message} {
+	for _, s := range []string{d.Code, id, d.Pointer, d.StableMessage()} {
 		io.WriteString(h, s+"\x00") // a hash takes all
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
