@@ -40,6 +40,8 @@ type Checks struct {
 	Secrets []string
 	// Relations: the resource is a managed object whose schema may name others.
 	Relations bool
+	// Endpoint says that the resource is a script behind a path.
+	Endpoint bool
 	// Mapping says that the resource is a mapping from one set of objects to another.
 	Mapping bool
 }
@@ -154,6 +156,18 @@ var checkRows = []Checks{
 	{
 		Type: "cors", Headers: []string{"/acceptedHeaders", "/exposedHeaders"},
 		PlainID: nameOfCORS, PlainIDHint: `Use only numerals, letters, and hyphens.`,
+	},
+	{Type: "managed-object", Relations: true},
+	{Type: "mapping", Mapping: true},
+	{Type: "sync-mapping", Mapping: true},
+	{Type: "endpoint", Endpoint: true},
+	{Type: "schedule", Cron: []string{"/schedule"}},
+	{
+		Type: "oauth2-client",
+		Expects: []Expect{
+			pluginContext("/overrideOAuth2ClientConfig/accessTokenModificationScript", "OAUTH2_ACCESS_TOKEN_MODIFICATION", "OAUTH2_ACCESS_TOKEN_MODIFICATION_NEXT_GEN"),
+			pluginContext("/overrideOAuth2ClientConfig/oidcClaimsScript", "OIDC_CLAIMS", "OIDC_CLAIMS_NEXT_GEN"),
+		},
 	},
 	{Type: "cors-idm", Headers: []string{"/initParams/allowedHeaders", "/initParams/exposedHeaders"}},
 }

@@ -178,6 +178,8 @@ within the node is checked.
 {"_id": "L", "entryNodeId": "n1", "nodes": {"n1": {"displayName": "A", "nodeType": "AccountLockoutNode", "version": "1.0", "connections": {"outcome": "n2"}},
   "n2": {"displayName": "B", "nodeType": "designer-4b76e2122a0541498f380072cd115683", "connections": {"outcome": "@Success"}}},
  "nodeConfigs": {"n1": {"_type": {"_id": "AccountLockoutNode"}, "lockAction": "LOCK"}, "n2": {"_type": {"_id": "designer-4b76e2122a0541498f380072cd115683"}}}}
+-- global/custom-node/4b76e2122a0541498f380072cd115683-1.json --
+{"_id": "4b76e2122a0541498f380072cd115683-1", "serviceName": "4b76e2122a0541498f380072cd115683", "displayName": "Debug", "outcomes": ["outcome"], "script": "outcome = 'outcome';"}
 `)),
 		define(Code{
 			Name: "journey-inner-cycle", Severity: Warning, Summary: "a journey calls itself through inner journeys",

@@ -237,5 +237,28 @@ Vendor documentation: Auth scripts, "Script types".`,
 -- alpha/script/s1.json --
 {"_id": "s1", "name": "S", "language": "JAVASCRIPT", "context": "AUTHENTICATION_TREE_DECISION_NODE", "script": "outcome = 'true';"}
 `)),
+		define(Code{
+			Name: "missing-reference", Severity: Warning, Summary: "a value names a resource that is not there",
+			Explain: `The value is the id or name of another resource - a custom node, a policy's resource type,
+a mapping's managed object or connector, a client's script - and the configuration has none
+such. The tenant may have it all the same: types that are read on request, or that the
+product brings, need not stand in the repository.
+
+  bad    "target": "managed/alpha_usr"     in a mapping; the managed object is alpha_user
+  good   "target": "managed/alpha_user"
+
+What the product brings itself (its default scripts) need not be in the configuration.
+A value that is a placeholder is not checked.`,
+		},
+			bad(`-- global/mapping/m.json --
+{"_id": "mapping/m", "name": "m", "source": "managed/alpha_user", "target": «"managed/alpha_usr"», "properties": []}
+-- global/managed-object/alpha_user.json --
+{"name": "alpha_user", "schema": {"type": "object", "properties": {}}}
+`),
+			good(`-- global/mapping/m.json --
+{"_id": "mapping/m", "name": "m", "source": "managed/alpha_user", "target": "managed/alpha_user", "properties": []}
+-- global/managed-object/alpha_user.json --
+{"name": "alpha_user", "schema": {"type": "object", "properties": {}}}
+`)),
 	}
 }

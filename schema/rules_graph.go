@@ -36,9 +36,6 @@ var nodeTypes = sync.OnceValue(func() map[string]nodeType {
 	return byID
 })
 
-// customNode begins the type of a node that was made in the node designer: the tenant's own.
-const customNode = "designer-"
-
 // checkGraph checks what concerns a journey as a whole, and other journeys.
 func checkGraph(c *checker, t *Type, r *Resource) {
 	if !t.Journey {
@@ -108,7 +105,7 @@ func (g *graph) leaves(id string, ends map[string]bool) bool {
 // the product brings new ones.
 func (g *graph) nodeTypes(c *checker) {
 	for _, ref := range NodeRefs(g.r.Body) {
-		if ref.Type == "" || strings.HasPrefix(ref.Type, customNode) {
+		if ref.Type == "" || customNode(ref.Type) != "" {
 			continue
 		}
 		known, ok := nodeTypes()[ref.Type]
@@ -259,15 +256,15 @@ func (c *checker) debugMode(r *Resource, at string) {
 	}
 }
 
-// managedName is the name of a managed object with its realm's prefix.
-var managedName = regexp.MustCompile(`^managed/(alpha|bravo)_`)
+// realmObject is the name of a managed object with its realm's prefix.
+var realmObject = regexp.MustCompile(`^managed/(alpha|bravo)_`)
 
 // checkRealmObjects reports identity resources of another realm.
 func checkRealmObjects(c *checker, t *Type, r *Resource) {
 	for _, pattern := range checksOf(t.Name).RealmObjects {
 		for _, m := range Select(r.Body, pattern) {
 			name, _ := m.Value.(string)
-			found := managedName.FindStringSubmatch(name)
+			found := realmObject.FindStringSubmatch(name)
 			if found == nil || found[1] == r.Realm || r.Realm == "" {
 				continue
 			}

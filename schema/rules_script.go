@@ -112,12 +112,26 @@ func (c *checker) syntax(r *Resource, pointer, text string) {
 		if list[0].Position.Line == 1 {
 			column -= len(scriptPrefix)
 		}
-		offset = offsetAt(text, list[0].Position.Line, column)
+		offset = tokenAt(text, offsetAt(text, list[0].Position.Line, column), message)
 	}
 	line, col := lineCol([]byte(text), offset)
 	c.reportAt(r, pointer, r.Source.AtText(pointer, text, offset, min(offset+1, len(text))), "script-syntax",
 		fmt.Sprintf("the script is no valid JavaScript: %s (line %d, column %d of the script)", lowerFirst(message), line, col),
 		"When it runs, the script fails at once. If it is Groovy, its language must say so.")
+}
+
+// tokenAt corrects the place of an unexpected token: within an object's braces the parser tells that of
+// the token after it.
+func tokenAt(text string, offset int, message string) int {
+	_, token, ok := strings.Cut(message, "Unexpected token ")
+	if !ok || token == "" || strings.HasPrefix(text[offset:], token) {
+		return offset
+	}
+	i := strings.LastIndex(text[:offset], token)
+	if i < 0 || strings.TrimSpace(text[i+len(token):offset]) != "" {
+		return offset
+	}
+	return i
 }
 
 // offsetAt gives the byte offset of a line and column, both from 1, the column in characters.

@@ -70,8 +70,8 @@ func checkSecretTexts(c *checker, t *Type, r *Resource) {
 	}
 	scripts := map[string]bool{}
 	for _, x := range t.Text {
-		if isScript(x.LanguageOf(r.Body)) {
-			for _, m := range Select(r.Body, x.Pattern) {
+		for _, m := range Select(r.Body, x.Pattern) {
+			if isScript(x.LanguageAt(r.Body, m.Pointer)) {
 				scripts[m.Pointer] = true // scriptSecrets looks at it
 			}
 		}
