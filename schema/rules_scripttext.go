@@ -138,21 +138,25 @@ func apiOf(src, evaluator string) (offset int, found api, ok bool) {
 	}
 	best, code := -1, ""
 	for _, a := range list {
-		if !strings.Contains(src, a.need) {
-			continue
+		// The expressions are slow, so that they see the surroundings of the word only.
+		for at := strings.Index(src, a.need); at >= 0; at = nextIndex(src, a.need, at+1) {
+			from, to := max(at-1, 0), min(at+80, len(src))
+			if best >= 0 && at >= best {
+				break
+			}
+			if !a.re.MatchString(src[from:to]) {
+				continue
+			}
+			if code == "" {
+				code = codeAlone(src)
+			}
+			m := a.re.FindStringSubmatchIndex(code[from:to])
+			if m == nil || declares(code, code[from+m[2]:from+m[3]]) {
+				continue
+			}
+			best, found = from+m[2], a
+			break
 		}
-		if code == "" {
-			code = codeAlone(src)
-		}
-		m := a.re.FindStringSubmatchIndex(code)
-		if m == nil || best >= 0 && m[2] >= best {
-			continue
-		}
-		name := code[m[2]:m[3]]
-		if declares(code, name) {
-			continue
-		}
-		best, found = m[2], a
 	}
 	return best, found, best >= 0
 }
@@ -254,7 +258,7 @@ func credentialsIn(src string) []credentialPlace {
 	for at := 0; at < len(src) && len(out) < 5; {
 		end := lineEnd(src, at)
 		line, low := src[at:end], lower[at:end]
-		if strings.ContainsAny(line, `"'`) && containsAny(low, credentialWords) {
+		if assignsConstant(line) && containsAny(low, credentialWords) {
 			for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
 				if looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
 					out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
@@ -271,6 +275,23 @@ func credentialsIn(src string) []credentialPlace {
 		at = end + 1
 	}
 	return out
+}
+
+// assignsConstant says whether a quote stands behind "=" or ":" on the line.
+func assignsConstant(line string) bool {
+	for i := 1; i < len(line); i++ {
+		if line[i] != '"' && line[i] != '\'' {
+			continue
+		}
+		j := i - 1
+		for j > 0 && (line[j] == ' ' || line[j] == '\t') {
+			j--
+		}
+		if line[j] == '=' || line[j] == ':' {
+			return true
+		}
+	}
+	return false
 }
 
 func containsAny(s string, words []string) bool {

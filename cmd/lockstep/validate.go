@@ -87,7 +87,9 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 
 // findings are what was found while reading and what the rules find, less what is exempted, with the
 // project's severities.
-func (a *app) findings(p *config.Project, l *loaded) schema.Diagnostics { return a.findingsSince(p, l, nil) }
+func (a *app) findings(p *config.Project, l *loaded) schema.Diagnostics {
+	return a.findingsSince(p, l, nil)
+}
 
 // findingsSince are the findings of a change: base is the configuration before it, nil when not known.
 func (a *app) findingsSince(p *config.Project, l, base *loaded) schema.Diagnostics {
