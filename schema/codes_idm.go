@@ -21,9 +21,10 @@ object's is called. When that object has no such property, writing the relations
  "reports": {"type": "array", "items": {"type": "relationship", "reverseRelationship": true, "reversePropertyName": "manager", "resourceCollection": [{"path": "managed/alpha_user"}]}}}}}
 `)),
 		define(Code{
-			Name: "managed-schema", Severity: Error, Summary: "a managed object's schema contradicts itself",
+			Name: "managed-schema", Severity: Warning, Summary: "a managed object's schema contradicts itself",
 			Explain: `Properties that are required, or that are listed in the order of the form, must be among the
-object's properties. IDM refuses objects that lack a required property which nobody can set.
+object's properties. IDM refuses objects that lack a required property, and no form shows one that
+the schema does not have. Names with an underscore at their head are IDM's own.
 
   bad    "required": ["userNmae"], "properties": {"userName": {...}}
   good   "required": ["userName"]`,

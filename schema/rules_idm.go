@@ -87,7 +87,7 @@ func (c *checker) managedSchema(r *Resource) {
 	names := SortedKeys(props)
 	for _, list := range []string{"/schema/required", "/schema/order"} {
 		for _, e := range listElements(r.Body, list) {
-			if _, ok := props[e.value]; ok || e.value == "" {
+			if _, ok := props[e.value]; ok || e.value == "" || e.value[0] == '_' {
 				continue
 			}
 			hint := "Add the property, or take the name out."
