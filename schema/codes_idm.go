@@ -23,8 +23,8 @@ object's is called. When that object has no such property, writing the relations
 		define(Code{
 			Name: "managed-schema", Severity: Warning, Summary: "a managed object's schema contradicts itself",
 			Explain: `Properties that are required, or that are listed in the order of the form, must be among the
-object's properties. IDM refuses objects that lack a required property, and no form shows one that
-the schema does not have. Names with an underscore at their head are IDM's own.
+object's properties. IDM refuses objects that lack a required property, and no form shows
+one that the schema does not have. Names that begin with an underscore are IDM's own.
 
   bad    "required": ["userNmae"], "properties": {"userName": {...}}
   good   "required": ["userName"]`,
