@@ -143,7 +143,7 @@ func runPreCommit(ctx context.Context, a *app, failOnName string) error {
 	if head, _, err := g.Tree("HEAD"); err == nil {
 		old = head
 	}
-	check := treeCheck{p: p, dir: at, old: old, new: tree, limits: repo.Limits{}}
+	check := treeCheck{p: p, dir: at, old: old, new: tree, limits: repo.Limits{}, now: a.now}
 	res, err := check.run(ctx)
 	if err != nil {
 		return refusal(err)
@@ -252,7 +252,7 @@ func (a *app) checkPush(ctx context.Context, g *repo.Git, u repo.Update, remote 
 	if err != nil {
 		return err
 	}
-	check := treeCheck{p: p, dir: dir, new: tree}
+	check := treeCheck{p: p, dir: dir, new: tree, now: a.now}
 	if base := pushBase(g, u, remote); base != "" {
 		if old, _, err := g.Tree(base); err == nil {
 			check.old = old

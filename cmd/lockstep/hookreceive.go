@@ -254,7 +254,7 @@ func (r *receiver) checkOne(ctx context.Context, u repo.Update, policy config.Br
 	if err != nil {
 		return &repo.Refusal{Why: err.Error()}
 	}
-	check := treeCheck{p: r.p, dir: r.p.Config.Dir, new: tree, limits: r.limits}
+	check := treeCheck{p: r.p, dir: r.p.Config.Dir, new: tree, limits: r.limits, now: r.a.now}
 	if base := r.base(u); base != "" {
 		if check.old, _, err = r.g.Tree(base); err != nil {
 			return err
@@ -303,7 +303,7 @@ func (r *receiver) moved(ctx context.Context, check *treeCheck, res *treeResult,
 	}
 	there := *r.p
 	there.Config.Dir, there.Config.Layout = p.Config.Dir, p.Config.Layout
-	other := treeCheck{p: &there, dir: p.Config.Dir, old: check.old, new: check.new, limits: check.limits}
+	other := treeCheck{p: &there, dir: p.Config.Dir, old: check.old, new: check.new, limits: check.limits, now: check.now}
 	more, err := other.run(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
@@ -21,6 +22,7 @@ type treeCheck struct {
 	dir      string // of the configuration, from the top of the trees
 	old, new fs.FS  // old is nil when there was nothing
 	limits   repo.Limits
+	now      func() time.Time // exemptions end
 }
 
 // treeResult is what a treeCheck finds.
@@ -271,9 +273,7 @@ func (c *treeCheck) findings(ctx context.Context, s *side, look map[schema.Key]b
 	}
 	diags := append(schema.Diagnostics{}, own...)
 	diags = append(diags, schema.Validate(s.set, schema.Options{ESVs: s.part.Declared(), Only: func(k schema.Key) bool { return look[k] }})...)
-	diags = diags.WithSeverities(c.p.Rules)
-	diags.Sort()
-	return diags, ctx.Err()
+	return c.judged(diags), ctx.Err()
 }
 
 // whole checks layouts that can't be read in parts.
@@ -283,7 +283,7 @@ func (c *treeCheck) whole(res treeResult) (treeResult, error) {
 		return res, err
 	}
 	res.resources = set.Len()
-	res.diags = findings(c.p, &loaded{Set: set, diags: diags})
+	res.diags = c.judged(append(diags, schema.Validate(set, schema.Options{})...))
 	if len(res.diags) == 0 || c.old == nil {
 		return res, nil
 	}
@@ -291,8 +291,15 @@ func (c *treeCheck) whole(res treeResult) (treeResult, error) {
 	if err != nil {
 		return res, nil //nolint:nilerr // the configuration was not there yet
 	}
-	res.diags = res.diags.New(findings(c.p, &loaded{Set: set, diags: diags}))
+	res.diags = res.diags.New(c.judged(append(diags, schema.Validate(set, schema.Options{})...)))
 	return res, nil
+}
+
+// judged are findings as the project sees them: without those that it exempts, with its severities.
+func (c *treeCheck) judged(diags schema.Diagnostics) schema.Diagnostics {
+	diags = diags.Exempt(c.p.Exemptions, c.now()).WithSeverities(c.p.Rules)
+	diags.Sort()
+	return diags
 }
 
 // secretsOnTheWay looks for secrets in commits that are not the last: what was taken out again leaves all the

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
@@ -80,7 +81,7 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			check := treeCheck{p: p, dir: "config", old: old, new: now, limits: repo.DefaultLimits()}
+			check := treeCheck{p: p, dir: "config", old: old, new: now, limits: repo.DefaultLimits(), now: time.Now}
 			got, err := check.run(t.Context())
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
@@ -90,7 +91,7 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 				if err != nil {
 					return schema.Diagnostics{{Code: "nothing"}}
 				}
-				return findings(p, &loaded{Set: set, diags: diags})
+				return check.judged(append(diags, schema.Validate(set, schema.Options{})...))
 			}
 			was, is := all(old), all(now)
 			if len(was) == 1 && was[0].Code == "nothing" {
