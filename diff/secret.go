@@ -170,8 +170,10 @@ func secretsDiffer(t *schema.Type, before, after map[string]any) bool {
 	return !equal(b, a)
 }
 
-// isUnknown says that a value is filled in when it is pushed.
-func isUnknown(s string) bool { return strings.Contains(s, "${") }
+// isUnknown says that a value is filled in when it is pushed, or that the tenant shows asterisks for it.
+func isUnknown(s string) bool {
+	return strings.Contains(s, "${") || len(s) >= 4 && strings.Trim(s, "*") == ""
+}
 
 // isOpen says the same of a decoded value: a string, or one in a coercion, {"$bool": "${NAME}"}.
 func isOpen(v any) bool {

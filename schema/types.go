@@ -112,6 +112,8 @@ type API struct {
 	VersionAt    string
 	// Scope is what a token needs beside the usual to reach the type.
 	Scope string
+	// Extra: not every tenant has the API; one that refuses it has none of the type.
+	Extra bool
 	// Keyed: there is no list; only resources that somebody asks for by key are read.
 	Keyed bool
 	// Grouped: the list's answer is an object of arrays, and their names are the parents of what they hold.
@@ -120,6 +122,8 @@ type API struct {
 	Rest bool
 	// Publish is a second request with the body, where it says "status": "published".
 	Publish string
+	// Parts are what is deleted below Path, where that itself can't be.
+	Parts []string
 	// Metadata: beside the document there is SAML metadata, read and imported by requests of its own.
 	Metadata bool
 	// Coded are pointers of strings that the tenant stores in base64.

@@ -56,7 +56,7 @@ var environmentTypes = []Type{
 		Name: "custom-domains", Plural: "custom domains", Doc: "domains of a realm's hosted pages",
 		Realm: true, Class: Dynamic,
 		API: API{
-			Path: "/environment/custom-domains/{realm}", Fixed: "custom-domains", Version: environment10, Scope: "fr:idc:custom-domain:*",
+			Path: "/environment/custom-domains/{realm}", Fixed: "custom-domains", Version: environment10, Extra: true, Scope: "fr:idc:custom-domain:*",
 			Evidence: "section 8; a name must be verified before it is added; the peers have no place for it",
 		},
 		Unordered: []string{"/domains"}, PerTenant: []string{"/**"}, OnRequest: true, Protected: func(*Resource) bool { return true },
@@ -67,7 +67,7 @@ var environmentTypes = []Type{
 		Name: "telemetry", Plural: "telemetry providers", Doc: "where the tenant sends its telemetry",
 		Class: Dynamic, OnRequest: true, ID: "{parent}/{/id|/_id|/name}",
 		API: API{
-			Path: "/environment/telemetry/{id}", Version: environment10, List: List{"GET", "/environment/telemetry", ""}, Grouped: true, Scope: "fr:idc:telemetry:*",
+			Path: "/environment/telemetry/{id}", Version: environment10, List: List{"GET", "/environment/telemetry", ""}, Grouped: true, Extra: true, Scope: "fr:idc:telemetry:*",
 			Evidence: "section 8; never recorded: the list is an object of arrays by category, an entry's id is its member id, _id or name; frodo has no place for it",
 		},
 		PerTenant: []string{"/**"}, Secret: []string{"/**/*ey", "/**/*oken", "/**/*assword", "/**/*ecret"},
@@ -79,7 +79,7 @@ var environmentTypes = []Type{
 		Class: Static, OnRequest: true, ID: "{/id|/_id}", NamePath: "/displayName|/name", NullIsAbsent: true,
 		API: API{
 			Path: "/auto/orchestration/definition/{id}", List: List{"GET", "/auto/orchestration/definition", "_pageSize=100"},
-			Publish: "POST /auto/orchestration/definition?_action=publish", Scope: "fr:iga:* fr:autoaccess:*", Drop: []string{"_rev"},
+			Publish: "POST /auto/orchestration/definition?_action=publish", Parts: []string{"draft", "published"}, Scope: "fr:iga:* fr:autoaccess:*", Extra: true, Drop: []string{"_rev"},
 			Evidence: "section 14; the address that fr-config-manager uses; a draft is written, then published when the file says published",
 		},
 		Volatile: []string{"/_rev", "/_id"},

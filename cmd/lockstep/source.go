@@ -189,7 +189,7 @@ func (a *app) ask(k schema.Key) {
 	if !slices.Contains(a.requested, t.Name) {
 		a.requested = append(a.requested, t.Name)
 	}
-	if t.API.Keyed && !slices.Contains(a.keys, k) {
+	if (t.API.Keyed || t.API.Extra) && !slices.Contains(a.keys, k) {
 		a.keys = append(a.keys, k)
 	}
 }

@@ -110,7 +110,7 @@ func of(t *testing.T, g *sim.Group, role string, change ...func(*Config)) *Clien
 	c := Config{
 		Name: role, URL: "https://openam-acme-" + role + ".forgeblocks.com", ServiceAccount: a.ID, Key: a.JWK,
 		Rate: -1, Transport: inProcess{g.Tenant(role)}, Scope: DefaultScope + " " + PromotionScope, Optional: func() []string {
-			return []string{"fr:idc:cookie-domain:*", "fr:idc:content-security-policy:*", "fr:idc:custom-domain:*", "fr:idc:telemetry:*"}
+			return []string{"fr:idc:cookie-domain:*", "fr:idc:content-security-policy:*", "fr:idc:custom-domain:*", "fr:idc:telemetry:*", "fr:iga:*", "fr:autoaccess:*"}
 		},
 	}
 	for _, f := range change {

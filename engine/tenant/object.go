@@ -166,6 +166,9 @@ func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Reso
 		if _, err := c.send(ctx, call{method: method, path: path, query: query, version: t.API.Version, body: body}); err != nil {
 			return nil, err
 		}
+		if answer, err = c.entity(ctx, t, r.Key); err != nil {
+			return nil, err
+		}
 	}
 	if t.API.Metadata {
 		if answer, err = c.withMetadata(ctx, r.Key, answer); err != nil {
@@ -316,7 +319,19 @@ func (c *Client) Delete(ctx context.Context, r *schema.Resource) error {
 	case t.API.Member != "":
 		return c.deleteMember(ctx, t, r.Key)
 	}
-	return c.remove(ctx, t.RESTPath(r.Key, r.Body), version(t, r.Body))
+	path := t.RESTPath(r.Key, r.Body)
+	if len(t.API.Parts) == 0 {
+		return c.remove(ctx, path, version(t, r.Body))
+	}
+	var errs []error
+	for _, part := range t.API.Parts {
+		errs = append(errs, c.remove(ctx, path+"/"+part, version(t, r.Body)))
+	}
+	// A part that isn't there answers 500 (tenant-api, section 14): what counts is what is left.
+	if _, err := c.Get(ctx, r.Key); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
 // remove deletes one document; one that is gone already is no error.

@@ -19,7 +19,8 @@ import (
 type SnapshotOptions struct {
 	Types  []string // names of types; those that are read by default when empty
 	Realms []string // alpha and bravo when empty
-	// Keys are the resources to read of types that the tenant has no list of; of others they mean nothing.
+	// Keys are the resources to read of types that the tenant has no list of. Of a type whose API not every
+	// tenant has, they say that it is expected: a refusal is then told.
 	Keys []schema.Key
 	// OnProgress, if set, is told of each part that is read; total grows as parts are found. Calls don't
 	// overlap.
@@ -181,6 +182,9 @@ func refuses(err error) bool {
 func (s *snapshot) unreadable(err error, realm string, t *schema.Type, children []*schema.Type) error {
 	if !refuses(err) {
 		return err
+	}
+	if t.API.Extra && !slices.ContainsFunc(s.o.Keys, func(k schema.Key) bool { return k.Type == t.Name }) {
+		return nil
 	}
 	var e *Error
 	errors.As(err, &e)
