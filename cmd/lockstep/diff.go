@@ -11,6 +11,7 @@ import (
 
 type diffOptions struct {
 	from, to        string
+	types           []string
 	exitCode        bool
 	target, exclude globs
 }
@@ -39,6 +40,7 @@ as its hash.` + exitHelp(exitChanges),
 		},
 	}
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when there are changes")
+	cmd.Flags().StringSliceVar(&o.types, "type", nil, "only this type, or group of types (all, default, static, dynamic); may be repeated")
 	addTargets(cmd, &o.target, &o.exclude)
 	return cmd
 }
@@ -52,6 +54,11 @@ func runDiff(ctx context.Context, a *app, o diffOptions) error {
 	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.HTML)
 	if err != nil {
 		return err
+	}
+	if len(o.types) > 0 {
+		if p.Config.Types, err = schema.ExpandTypes(o.types); err != nil {
+			return err
+		}
 	}
 	from, to, err := a.loadPair(ctx, p, o.from, o.to)
 	if err != nil {

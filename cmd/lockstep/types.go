@@ -97,7 +97,7 @@ func runTypes(a *app) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(a.stdout, "\n* read from a tenant only on request: with --type, in config.types, or when the files have some\n"); err != nil {
+	if _, err := fmt.Fprintf(a.stdout, "\n* read from a tenant on request only: --type, config.types, or when the files\n  have some. Groups of types: all, default, static, dynamic\n"); err != nil {
 		return err
 	}
 	if a.all {
@@ -118,4 +118,4 @@ func runTypes(a *app) error {
 }
 
 // typesIndent is what the columns before the last take in the list of types.
-const typesIndent = 42
+const typesIndent = 50
