@@ -170,10 +170,8 @@ func secretsDiffer(t *schema.Type, before, after map[string]any) bool {
 	return !equal(b, a)
 }
 
-// isUnknown says that a value is filled in when it is pushed, or that the tenant shows asterisks for it.
-func isUnknown(s string) bool {
-	return strings.Contains(s, "${") || len(s) >= 4 && strings.Trim(s, "*") == ""
-}
+// isUnknown says that a value is filled in when it is pushed.
+func isUnknown(s string) bool { return strings.Contains(s, "${") }
 
 // isOpen says the same of a decoded value: a string, or one in a coercion, {"$bool": "${NAME}"}.
 func isOpen(v any) bool {
@@ -198,7 +196,7 @@ func forgetUnknown(t *schema.Type, a, b map[string]any) {
 			for _, m := range schema.Select(side, pattern) {
 				va, _ := schema.Lookup(a, m.Pointer)
 				vb, _ := schema.Lookup(b, m.Pointer)
-				if isOpen(va) != isOpen(vb) {
+				if isOpen(va) != isOpen(vb) || schema.IsMasked(va) || schema.IsMasked(vb) {
 					remove(a, m.Pointer)
 					remove(b, m.Pointer)
 				}

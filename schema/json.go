@@ -409,3 +409,18 @@ func DecodeBase64(s string) (string, bool) {
 
 // EncodeBase64 writes standard base64 with padding, as AM stores scripts.
 func EncodeBase64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+// SetAt replaces the value at a pointer whose parents are there, in place.
+func SetAt(root any, pointer string, v any) {
+	segs := splitPointer(pointer)
+	last := segs[len(segs)-1]
+	parent, _ := Lookup(root, Pointer(segs[:len(segs)-1]...))
+	switch p := parent.(type) {
+	case map[string]any:
+		p[last] = v
+	case []any:
+		if i, err := strconv.Atoi(last); err == nil && i >= 0 && i < len(p) {
+			p[i] = v
+		}
+	}
+}

@@ -303,8 +303,16 @@ func (a *app) resolver(p *config.Project, e *config.Environment) (func(context.C
 	}
 	return func(ctx context.Context, k schema.Key, body map[string]any) (map[string]any, error) {
 		t, _ := schema.TypeOf(k.Type)
-		if t == nil || t.Class != schema.PerEnvironment {
+		if t == nil {
 			return body, nil
+		}
+		if t.Class != schema.PerEnvironment {
+			return fillIn(t, body, func(name string) (string, bool) {
+				if v, ok := a.env(name); ok || name != "TENANT_BASE_URL" {
+					return v, ok
+				}
+				return e.URL, true // fr-config-manager's own name for the tenant that is written to
+			})
 		}
 		body = schema.CloneObject(body)
 		i := slices.IndexFunc(declared, func(d config.DeclaredESV) bool { return d.Name == k.ID })

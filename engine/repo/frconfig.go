@@ -5,7 +5,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -303,7 +302,7 @@ func (l *loader) includes(t *schema.Type, r *schema.Resource, m frMatch) bool {
 				// The text stands in a file, its base64 nowhere: only where the file is named is a true place.
 				text, part = schema.EncodeBase64(text), schema.Part{Prefix: x.Pointer, File: m.f.File, Kind: schema.CodedPart, Root: x.Pointer}
 			}
-			setAt(r.Body, x.Pointer, text)
+			schema.SetAt(r.Body, x.Pointer, text)
 			r.Source.AddPart(part)
 		}
 	}
@@ -351,7 +350,7 @@ func (l *loader) inlineText(t *schema.Type, r *schema.Resource, x schema.Match, 
 	}
 	if text, kind, ok := plainText(x.Value); ok && kind != schema.JSONPart {
 		r.Source.AddPart(schema.Part{Prefix: x.Pointer, File: f.File, Kind: kind, Root: x.Pointer})
-		setAt(r.Body, x.Pointer, text)
+		schema.SetAt(r.Body, x.Pointer, text)
 	}
 }
 
@@ -396,21 +395,6 @@ func (l *loader) nearest(name string) string {
 		}
 	}
 	return ""
-}
-
-// setAt replaces the value at a pointer whose parents are there.
-func setAt(body map[string]any, pointer string, v any) {
-	segs := schema.SplitPointer(pointer)
-	last := segs[len(segs)-1]
-	parent, _ := schema.Lookup(body, schema.Pointer(segs[:len(segs)-1]...))
-	switch p := parent.(type) {
-	case map[string]any:
-		p[last] = v
-	case []any:
-		if i, err := strconv.Atoi(last); err == nil && i >= 0 && i < len(p) {
-			p[i] = v
-		}
-	}
 }
 
 // unsafePath is unsafeName of each segment.

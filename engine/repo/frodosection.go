@@ -217,7 +217,7 @@ func (f *frodoFile) elements(id string, doc map[string]any, src *schema.Source) 
 			ok = false
 			continue
 		}
-		setAt(doc, m.Pointer, body)
+		schema.SetAt(doc, m.Pointer, body)
 		src.AddPart(schema.Part{Prefix: m.Pointer, File: side.File})
 	}
 	return ok
@@ -330,14 +330,14 @@ func (f *frodoFile) texts(t *schema.Type, r *schema.Resource, pointer string) bo
 				text, part.Kind = plain, schema.JSONPart // the file is one JSON string; a file of base64 is a file of base64
 			}
 			r.Source.AddPart(part)
-			setAt(r.Body, p, text)
+			schema.SetAt(r.Body, p, text)
 			continue
 		}
 		_, isList := v.([]any)
 		root := firstOf(f.places[pointer+p], pointer+p)
 		if text, kind, ok := plainText(v); ok && kind != schema.JSONPart && (coded || isList) {
 			r.Source.AddPart(schema.Part{Prefix: p, File: f.File, Kind: kind, Root: root})
-			setAt(r.Body, p, text)
+			schema.SetAt(r.Body, p, text)
 		} else if root != pointer+p {
 			r.Source.AddPart(schema.Part{Prefix: p, File: f.File, Root: root})
 		}

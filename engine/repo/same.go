@@ -51,7 +51,7 @@ func plain(t *schema.Type, body map[string]any) map[string]any {
 	for _, x := range t.Text {
 		for _, m := range schema.Select(out, x.Pattern) {
 			if s, ok := m.Value.(string); ok {
-				setAt(out, m.Pointer, schema.ComparableText(s))
+				schema.SetAt(out, m.Pointer, schema.ComparableText(s))
 			}
 		}
 	}

@@ -214,7 +214,7 @@ func keepPlaceholders(old, r *schema.Resource) *schema.Resource {
 				c.Body = schema.CloneObject(r.Body)
 				out = &c
 			}
-			setAt(out.Body, m.Pointer, text)
+			schema.SetAt(out.Body, m.Pointer, text)
 		}
 	}
 	if out == nil {

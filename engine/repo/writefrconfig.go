@@ -167,7 +167,7 @@ func (w *writer) frTexts(t *schema.Type, r *schema.Resource, body map[string]any
 				makeAt(body, m.Pointer[:at]+"/file", ref)
 				drop(body, m.Pointer)
 			} else {
-				setAt(body, m.Pointer, map[string]any{"file": ref})
+				schema.SetAt(body, m.Pointer, map[string]any{"file": ref})
 			}
 		}
 	}
@@ -278,13 +278,13 @@ func (w *writer) frMember(shared map[string]map[string]any, t *schema.Type, r *s
 		shared[name] = doc
 		for _, o := range w.old.Others {
 			if o.File.Name == name && o.Pointer != "" {
-				setAt(doc, o.Pointer, o.Value)
+				schema.SetAt(doc, o.Pointer, o.Value)
 			}
 		}
 		// The other tool writes its lists also when they are empty.
 		for _, other := range schema.Types() {
 			if list, ok := strings.CutSuffix(other.FrConfig.Member, "/*"); ok && other.FrConfig.Path == t.FrConfig.Path {
-				setAt(doc, list, []any{})
+				schema.SetAt(doc, list, []any{})
 			}
 		}
 	}
@@ -293,7 +293,7 @@ func (w *writer) frMember(shared map[string]map[string]any, t *schema.Type, r *s
 	if list, ok := strings.CutSuffix(t.FrConfig.Member, "/*"); ok {
 		have, _ := schema.Lookup(doc, list)
 		elements, _ := have.([]any)
-		setAt(doc, list, append(elements, body))
+		schema.SetAt(doc, list, append(elements, body))
 		return
 	}
 	makeAt(doc, t.Expand(t.FrConfig.Member, r.Key, r.Body, schema.EscapeSegment), body)

@@ -275,15 +275,15 @@ func (w *writer) frodoObject(t *schema.Type, r *schema.Resource, children []*sch
 	for _, p := range t.API.Coded {
 		if s, ok := schema.Lookup(body, p); ok {
 			if plain, ok := s.(string); ok {
-				setAt(body, p, text(p, plain))
+				schema.SetAt(body, p, text(p, plain))
 			}
 		}
 	}
 	for _, p := range t.Frodo.Lines {
 		if plain := schema.Str(body, p); plain != "" && t.API.Metadata {
-			setAt(body, p, lines(plain)) // never in a file of its own
+			schema.SetAt(body, p, lines(plain)) // never in a file of its own
 		} else if plain != "" {
-			setAt(body, p, text(p, plain))
+			schema.SetAt(body, p, text(p, plain))
 		}
 	}
 	if coded := schema.Str(body, schema.Pointer(t.Frodo.PlainOf)); t.Frodo.Plain != "" && coded != "" {

@@ -78,7 +78,7 @@ func (d *frodoDoc) at(pointer string) any {
 func (d *frodoDoc) set(pointer string, v any) {
 	if doc, ok := d.root.(map[string]any); pointer != "" && ok {
 		if _, has := schema.Lookup(doc, pointer[:strings.LastIndexByte(pointer, '/')]); has {
-			setAt(doc, pointer, v)
+			schema.SetAt(doc, pointer, v)
 		} else {
 			makeAt(doc, pointer, v)
 		}

@@ -152,6 +152,9 @@ func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Reso
 	if pathNeedsBody(t) && was != nil && t.RESTPath(r.Key, r.Body) != t.RESTPath(was.Key, was.Body) {
 		return nil, fmt.Errorf("%s: %s: its kind can't be changed from %s: delete it and create it anew", c.name, r.Label(), schema.Str(was.Body, "/_type/_id"))
 	}
+	if at := masked(t, body); at != "" {
+		return nil, fmt.Errorf("%s: %s: %s holds asterisks, which the tenant shows for a value that it hides: put the value there, or ${NAME}", c.name, r.Label(), at)
+	}
 	if t.API.Metadata {
 		if err := c.importMetadata(ctx, t, r, was); err != nil {
 			return nil, err
@@ -176,6 +179,18 @@ func (c *Client) Put(ctx context.Context, r, was *schema.Resource) (*schema.Reso
 		}
 	}
 	return c.resource(t, r.Key, answer), nil
+}
+
+// masked is the place of a value that a tenant has shown asterisks for; sent back, they would be the value.
+func masked(t *schema.Type, body map[string]any) string {
+	for _, pattern := range t.PerTenant {
+		for _, m := range schema.Select(body, pattern) {
+			if schema.IsMasked(m.Value) {
+				return m.Pointer
+			}
+		}
+	}
+	return ""
 }
 
 // write creates or replaces a document, as the type's row says that the tenant wants it done. What was
