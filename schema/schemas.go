@@ -27,59 +27,100 @@ const nodeSchema = "node.json"
 // A schemaFile is a file's schema, and the schemas of its kinds: a body is checked against the one
 // that its _type names, since a oneOf over all of them is 45 times slower (libraries, section 3).
 type schemaFile struct {
-	main  *jsonschema.Schema
-	kinds map[string]*jsonschema.Schema
+	name string
+	main *jsonschema.Schema
+
+	mu    sync.Mutex
+	kinds map[string]*jsonschema.Schema // nil for one that is not compiled yet
 }
 
-var schemas = sync.OnceValue(func() map[string]schemaFile {
-	files, err := compileSchemas()
+// A schemaTable compiles what is asked for and nothing else: a hook that looks at ten journeys needs
+// three of the hundred schemas.
+type schemaTable struct {
+	mu       sync.Mutex // the compiler is not safe for use by several goroutines
+	compiler *jsonschema.Compiler
+	files    map[string]func() *schemaFile
+}
+
+const schemaBase = "lockstep:///"
+
+var schemas = sync.OnceValue(func() *schemaTable {
+	t, err := newSchemaTable()
 	if err != nil {
 		panic("schema: " + err.Error()) // embedded, and compiled by a test
 	}
-	return files
+	return t
 })
 
-func compileSchemas() (map[string]schemaFile, error) {
+func newSchemaTable() (*schemaTable, error) {
 	entries, err := schemaFiles.ReadDir("types")
 	if err != nil {
 		return nil, err
 	}
-	c := jsonschema.NewCompiler()
-	c.Draft = jsonschema.Draft2020
+	t := &schemaTable{compiler: jsonschema.NewCompiler(), files: map[string]func() *schemaFile{}}
+	t.compiler.Draft = jsonschema.Draft2020
 	// The default would read file:// references.
-	c.LoadURL = func(s string) (io.ReadCloser, error) { return nil, fmt.Errorf("schema %s is not embedded", s) }
-	const base = "lockstep:///"
-	kinds := map[string][]string{}
+	t.compiler.LoadURL = func(s string) (io.ReadCloser, error) {
+		name, ok := strings.CutPrefix(s, schemaBase)
+		if !ok {
+			return nil, fmt.Errorf("schema %s is not embedded", s)
+		}
+		return schemaFiles.Open("types/" + name)
+	}
 	for _, e := range entries {
-		data, err := schemaFiles.ReadFile("types/" + e.Name())
-		if err != nil {
-			return nil, err
-		}
-		var doc struct {
-			Defs map[string]json.RawMessage `json:"$defs"`
-		}
-		if err := json.Unmarshal(data, &doc); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name(), err)
-		}
-		kinds[e.Name()] = SortedKeys(doc.Defs)
-		if err := c.AddResource(base+e.Name(), strings.NewReader(string(data))); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name(), err)
-		}
-	}
-	files := map[string]schemaFile{}
-	for name, defs := range kinds {
-		f := schemaFile{kinds: map[string]*jsonschema.Schema{}}
-		if f.main, err = c.Compile(base + name); err != nil {
-			return nil, err
-		}
-		for _, d := range defs {
-			if f.kinds[d], err = c.Compile(base + name + "#/$defs/" + url.PathEscape(d)); err != nil {
-				return nil, err
+		t.files[e.Name()] = sync.OnceValue(func() *schemaFile {
+			f, err := t.compile(e.Name())
+			if err != nil {
+				panic("schema: " + err.Error()) // embedded, and compiled by a test
 			}
-		}
-		files[name] = f
+			return f
+		})
 	}
-	return files, nil
+	return t, nil
+}
+
+func (t *schemaTable) compile(name string) (*schemaFile, error) {
+	data, err := schemaFiles.ReadFile("types/" + name)
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Defs map[string]json.RawMessage `json:"$defs"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f := &schemaFile{name: name, kinds: map[string]*jsonschema.Schema{}}
+	for d := range doc.Defs {
+		f.kinds[d] = nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f.main, err = t.compiler.Compile(schemaBase + name)
+	return f, err
+}
+
+// file gives a file's schema; nil when there is none of that name.
+func (t *schemaTable) file(name string) *schemaFile {
+	if f := t.files[name]; f != nil {
+		return f()
+	}
+	return nil
+}
+
+// kind gives the schema of a file's kind; nil when there is none.
+func (t *schemaTable) kind(f *schemaFile, kind string) (*jsonschema.Schema, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.kinds[kind]
+	if s != nil || !ok {
+		return s, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, err := t.compiler.Compile(schemaBase + f.name + "#/$defs/" + url.PathEscape(kind))
+	f.kinds[kind] = s
+	return s, err
 }
 
 // checkSchema checks a body's shape, and for a journey that of each node.
@@ -88,14 +129,14 @@ func checkSchema(c *checker, t *Type, r *Resource) {
 		return
 	}
 	v := &shape{c: c, t: t, r: r}
-	v.check(schemas()[t.Schema], r.Body, "")
+	v.check(schemas().file(t.Schema), r.Body, "")
 	if !t.Journey {
 		return
 	}
 	nodes, _ := r.Body["nodeConfigs"].(map[string]any)
 	for _, id := range SortedKeys(nodes) {
 		if body, ok := nodes[id].(map[string]any); ok {
-			v.check(schemas()[nodeSchema], body, Pointer("nodeConfigs", id))
+			v.check(schemas().file(nodeSchema), body, Pointer("nodeConfigs", id))
 		}
 	}
 }
@@ -106,13 +147,16 @@ type shape struct {
 	r *Resource
 }
 
-func (v *shape) check(f schemaFile, body map[string]any, at string) {
-	if f.main == nil {
+func (v *shape) check(f *schemaFile, body map[string]any, at string) {
+	if f == nil {
 		return
 	}
 	value := v.plain(body)
 	list := []*jsonschema.Schema{f.main}
-	if kind := f.kinds[Str(body, "/_type/_id")]; kind != nil {
+	switch kind, err := schemas().kind(f, Str(body, "/_type/_id")); {
+	case err != nil:
+		panic("schema: " + err.Error()) // embedded, and compiled by a test
+	case kind != nil:
 		list = append(list, kind)
 	}
 	seen := map[string]bool{}

@@ -313,15 +313,23 @@ func TestEmittedCodes(t *testing.T) {
 }
 
 func TestSchemasCompile(t *testing.T) {
-	files, err := compileSchemas()
+	table, err := newSchemaTable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files[nodeSchema].kinds) < 20 {
-		t.Errorf("only %d node types", len(files[nodeSchema].kinds))
+	for name := range table.files {
+		f := table.file(name) // panics where it can't be compiled
+		for kind := range f.kinds {
+			if s, err := table.kind(f, kind); err != nil || s == nil {
+				t.Errorf("%s: %s: %v", name, kind, err)
+			}
+		}
+	}
+	if n := len(table.file(nodeSchema).kinds); n < 20 {
+		t.Errorf("only %d node types", n)
 	}
 	for _, ty := range Types() {
-		if ty.Schema != "" && files[ty.Schema].main == nil {
+		if ty.Schema != "" && table.file(ty.Schema) == nil {
 			t.Errorf("type %s: no schema %s", ty.Name, ty.Schema)
 		}
 	}

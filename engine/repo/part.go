@@ -57,10 +57,8 @@ func (p *Part) text(name string) ([]byte, error) {
 	if data, ok := p.texts[id]; ok {
 		return data, nil
 	}
-	if n, err := t.size(e.hash); err != nil || n > maxFile {
-		return nil, errTooLarge
-	}
-	data, err := t.blob(e.hash)
+	// Its size is not asked for: that would be a second search for the object. What a push brings was measured.
+	data, err := t.blobUpTo(e.hash, maxFile)
 	if err == nil && len(data) < 64<<10 {
 		p.texts[id] = data
 	}

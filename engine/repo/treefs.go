@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -136,12 +137,18 @@ func (t *treeFS) link(h plumbing.Hash) (string, error) {
 	return string(data), err
 }
 
-func (t *treeFS) blob(h plumbing.Hash) ([]byte, error) {
+func (t *treeFS) blob(h plumbing.Hash) ([]byte, error) { return t.blobUpTo(h, math.MaxInt64) }
+
+// blobUpTo reads a blob of at most so many bytes.
+func (t *treeFS) blobUpTo(h plumbing.Hash, limit int64) ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b, err := object.GetBlob(t.store, h)
 	if err != nil {
 		return nil, missingBlob(err)
+	}
+	if b.Size > limit {
+		return nil, errTooLarge
 	}
 	r, err := b.Reader()
 	if err != nil {
