@@ -169,16 +169,14 @@ func checkUnused(c *checker, t *Type, r *Resource) {
 
 // hasScripts says whether the set is a tenant's configuration rather than a part of it.
 func (c *checker) hasScripts() bool {
-	scripts, journeys := false, false
-	for k := range c.set.byKey {
-		t := typeRow(k.Type)
-		scripts = scripts || t != nil && t.Libraries
-		journeys = journeys || t != nil && t.Journey
-		if scripts && journeys {
-			return true
+	return c.opts.Tenant || HoldsTenant(func(typ string) bool {
+		for k := range c.set.byKey {
+			if k.Type == typ {
+				return true
+			}
 		}
-	}
-	return false
+		return false
+	})
 }
 
 // checkDynamic reports ESVs in dynamic configuration, where nothing is substituted.

@@ -22,6 +22,9 @@ type Options struct {
 	Only func(Key) bool
 	// Base, if set, is the configuration before a change: ESVs that only it declares were deleted.
 	Base *Set
+	// Tenant says that the set is part of a whole tenant's configuration, with all that speaks of the ESVs that
+	// Only chooses.
+	Tenant bool
 }
 
 // Validate checks a set against the JSON Schemas and the rules. The findings are sorted.

@@ -83,8 +83,8 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 	if err := errors.Join(before.load(ctx), after.load(ctx)); err != nil {
 		return res, err
 	}
-	look := c.widen(before, after)
-	if err := errors.Join(before.load(ctx), after.load(ctx)); err != nil {
+	look, err := c.widen(ctx, before, after)
+	if err != nil {
 		return res, err
 	}
 	for k := range look {
@@ -93,7 +93,7 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 		}
 	}
 	res.resources = len(look)
-	found, err := c.findings(ctx, after, look)
+	found, err := c.findings(ctx, after, before, look)
 	if err != nil {
 		return res, err
 	}
@@ -102,7 +102,7 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 		res.diags = found
 		return res, nil
 	}
-	had, err := c.findings(ctx, before, look)
+	had, err := c.findings(ctx, before, nil, look)
 	if err != nil {
 		return res, err
 	}
@@ -180,100 +180,46 @@ func (s *side) load(ctx context.Context) error {
 	return nil
 }
 
-// widen chooses what the change concerns besides its own files, on both sides, and says which resources are
-// to be looked at.
-func (c *treeCheck) widen(before, after *side) map[schema.Key]bool {
-	look := map[schema.Key]bool{}
-	for _, r := range after.set.All() {
-		look[r.Key] = true
-	}
-	for _, k := range after.set.Broken() {
-		look[k] = true
-	}
-	var texts []string
-	namesakes := map[schema.Key]bool{}
-	if before != nil {
-		for _, r := range before.set.All() {
-			now, ok := after.set.Get(r.Key)
-			if after.set.Knows(r.Key) && (!ok || now.Name() == r.Name() && !perEnvironment(r)) {
-				continue
-			}
-			texts = append(texts, mentionsOf(r)...)
-		}
-	}
-	for _, r := range after.set.All() {
-		old := (*schema.Resource)(nil)
-		if before != nil {
-			old, _ = before.set.Get(r.Key)
-		}
-		if t, ok := schema.TypeOf(r.Type); ok && t.UniqueName && (old == nil || old.Name() != r.Name()) {
-			namesakes[schema.Key{Type: r.Type, Realm: r.Realm}] = true
-		}
-	}
-	if len(texts) > 0 {
-		var mine []string
-		mine = append(mine, after.read...)
-		after.part.AddMentions(texts)
-		for _, n := range after.part.Without(mine) {
-			if before != nil {
-				before.part.Add(n)
-			}
-		}
-		// What refers to what is gone is looked at, too; its files say which resources these are.
-		if set, _, err := after.part.Load(after.part.Without(mine)); err == nil {
-			for _, r := range set.All() {
-				look[r.Key] = true
-			}
-		}
-	}
-	for _, s := range []*side{before, after} {
-		if s == nil {
-			continue
-		}
-		for k := range namesakes {
-			s.part.AddNamesakes(k.Type, k.Realm)
-		}
-	}
-	return look
-}
-
-func perEnvironment(r *schema.Resource) bool {
-	t, ok := schema.TypeOf(r.Type)
-	return ok && t.Class == schema.PerEnvironment
-}
-
-// mentionsOf are the texts by which others may refer to a resource.
-func mentionsOf(r *schema.Resource) []string {
-	id := r.ID[strings.LastIndexByte(r.ID, '/')+1:]
-	texts := []string{id}
-	if name := r.Name(); name != r.ID {
-		texts = append(texts, name)
-	}
-	if perEnvironment(r) {
-		texts = append(texts, strings.ReplaceAll(id, "-", "."))
-	}
-	return texts
-}
-
-// findings reads what the looked-at resources refer to, and validates them.
-func (c *treeCheck) findings(ctx context.Context, s *side, look map[schema.Key]bool) (schema.Diagnostics, error) {
+// findings reads what the looked-at resources refer to, and validates them. Base is the side before, if any.
+func (c *treeCheck) findings(ctx context.Context, s, base *side, look map[schema.Key]bool) (schema.Diagnostics, error) {
 	own := s.diags
 	for _, ref := range schema.References(s.set) {
 		if look[ref.From] && !ref.Found {
 			s.part.AddKey(ref.To, ref.Link == nil || ref.Link.ByName)
 		}
 	}
-	for _, ref := range schema.ESVReferences(s.set) {
-		if ref.ESV != "" && ref.Wrapper != "" && look[ref.Key] {
-			s.part.AddKey(schema.Key{Type: "variable", ID: ref.ESV}, false)
+	declared := s.part.Declared()
+	addESVs := func(names []string) {
+		for _, name := range names {
+			if declared[name] {
+				addDeclaration(s, name)
+			}
 		}
 	}
+	for _, r := range s.set.All() {
+		if look[r.Key] && !perEnvironment(r) {
+			addESVs(schema.ESVsOf(r))
+		}
+	}
+	addESVs(schema.SortedKeys(schema.MentionedESVs(&schema.Set{Others: s.set.Others})))
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
 	diags := append(schema.Diagnostics{}, own...)
-	diags = append(diags, schema.Validate(s.set, schema.Options{ESVs: s.part.Declared(), Only: func(k schema.Key) bool { return look[k] }})...)
+	o := schema.Options{ESVs: declared, Only: func(k schema.Key) bool { return look[k] }, Tenant: schema.HoldsTenant(s.part.Has)}
+	if base != nil {
+		o.Base = base.set
+	}
+	diags = append(diags, schema.Validate(s.set, o)...)
 	return c.judged(diags), ctx.Err()
+}
+
+func addDeclaration(s *side, name string) {
+	for _, t := range schema.Types() {
+		if t.Class == schema.PerEnvironment {
+			s.part.AddKey(schema.Key{Type: t.Name, ID: name}, false)
+		}
+	}
 }
 
 // whole checks layouts that can't be read in parts.
@@ -283,15 +229,16 @@ func (c *treeCheck) whole(res treeResult) (treeResult, error) {
 		return res, err
 	}
 	res.resources = set.Len()
-	res.diags = c.judged(append(diags, schema.Validate(set, schema.Options{})...))
-	if len(res.diags) == 0 || c.old == nil {
-		return res, nil
+	now := schema.Options{}
+	var had schema.Diagnostics
+	if c.old != nil {
+		// Where it can't be loaded, the configuration was not there yet.
+		if old, diags, err := repo.Load(c.old, c.dir, c.options()); err == nil {
+			had = c.judged(append(diags, schema.Validate(old, schema.Options{})...))
+			now.Base = old
+		}
 	}
-	set, diags, err = repo.Load(c.old, c.dir, c.options())
-	if err != nil {
-		return res, nil //nolint:nilerr // the configuration was not there yet
-	}
-	res.diags = res.diags.New(c.judged(append(diags, schema.Validate(set, schema.Options{})...)))
+	res.diags = c.judged(append(diags, schema.Validate(set, now)...)).New(had)
 	return res, nil
 }
 

@@ -24,6 +24,13 @@ func TestTreeCheckFindsWhatAllFinds(t *testing.T) {
 	}
 }
 
+// turns change what rules about other resources read.
+var turns = []string{
+	`"enabled": true → "enabled": false`, `"AUTHENTICATION_TREE_DECISION_NODE" → "OAUTH2_ACCESS_TOKEN_MODIFICATION"`, `"isDefault": false → "isDefault": true`,
+	`"expressionType": "string" → "expressionType": "int"`, `"useInPlaceholders": true → "useInPlaceholders": false`, `https:// → https://other.`,
+	`"tree": "Login" → "tree": "Registration"`, `"from": → "sender":`, `esv- → esv-x-`, `systemEnv → noEnv`, `"reversePropertyName": " → "reversePropertyName": "x`,
+}
+
 func treeCheckRounds(t *testing.T, layout string, rounds int) {
 	r := newGitRepo(t, gitEnv(t))
 	sub, err := fs.Sub(fixtures.Repos(), layout)
@@ -56,7 +63,7 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 		changed, what := maps.Clone(files), ""
 		for range 1 + rnd.IntN(3) {
 			name := names[rnd.IntN(len(names))]
-			switch data := changed[name]; rnd.IntN(4) {
+			switch data := changed[name]; rnd.IntN(6) {
 			case 0:
 				delete(changed, name)
 				what += " delete " + name
@@ -66,6 +73,19 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 			case 2:
 				changed[name] = strings.Replace(data, `"name": "`, `"name": "Other `, 1)
 				what += " rename " + name
+			case 3, 4: // what others expect of it
+				old, other, _ := strings.Cut(turns[rnd.IntN(len(turns))], " → ")
+				var having []string
+				for _, n := range names {
+					if strings.Contains(changed[n], old) {
+						having = append(having, n)
+					}
+				}
+				if len(having) > 0 {
+					name = having[rnd.IntN(len(having))]
+				}
+				changed[name] = strings.Replace(changed[name], old, other, 1)
+				what += " turn " + old + " in " + name
 			default:
 				changed[name] = strings.Replace(data, "esv.", "esv.no.such.", 1)
 				what += " esv " + name
@@ -86,12 +106,15 @@ func treeCheckRounds(t *testing.T, layout string, rounds int) {
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
+			var base *schema.Set
 			all := func(tree fs.FS) schema.Diagnostics {
 				set, diags, err := repo.Load(tree, "config", repoOptions(p, "x"))
 				if err != nil {
 					return schema.Diagnostics{{Code: "nothing"}}
 				}
-				return check.judged(append(diags, schema.Validate(set, schema.Options{})...))
+				found := schema.Validate(set, schema.Options{Base: base})
+				base = set
+				return check.judged(append(diags, found...))
 			}
 			was, is := all(old), all(now)
 			if len(was) == 1 && was[0].Code == "nothing" {

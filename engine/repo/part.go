@@ -289,9 +289,11 @@ func (p *Part) ownersOf(below string, pt *pathPattern, base string) bool {
 
 // mentions says whether a JSON text can hold a string; one that JSON may escape is never ruled out.
 func mentions(data []byte, s string) bool {
-	return bytes.Contains(data, []byte(s)) || bytes.IndexByte(data, '\\') >= 0 && strings.ContainsFunc(s, func(r rune) bool {
-		return r < 0x20 || r > 0x7e || strings.ContainsRune(`"\/<>&`, r)
-	})
+	return bytes.Contains(data, []byte(s)) || bytes.IndexByte(data, '\\') >= 0 && strings.ContainsFunc(s, mayBeEscaped)
+}
+
+func mayBeEscaped(r rune) bool {
+	return r < 0x20 || r > 0x7e || strings.ContainsRune(`"\/<>&`, r)
 }
 
 // files lists the files of a pattern whose variables have the given values.
@@ -390,31 +392,6 @@ func (p *Part) search(names []string, text string, add func(string) bool) {
 			add(n)
 		}
 	}
-}
-
-// AddMentions chooses the resources whose files hold one of the texts, in whatever file. It reads every
-// file of the tree.
-func (p *Part) AddMentions(texts []string) {
-	if p.whole || len(texts) == 0 {
-		return
-	}
-	skip := notConfiguration()
-	_ = fs.WalkDir(p.fsys, p.root, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || name != p.root && !isConfiguration(e.Name(), skip) {
-			if e != nil && e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil //nolint:nilerr // the loader reports what can't be read
-		}
-		if e.IsDir() || p.names[name] {
-			return nil
-		}
-		data, err := readFile(p.fsys, name, maxFile)
-		if err == nil && slices.ContainsFunc(texts, func(s string) bool { return mentions(data, s) }) {
-			p.Add(name)
-		}
-		return nil
-	})
 }
 
 // Declared names the ESVs that files declare, by the files' names; nil when there are none. Nothing is read.
