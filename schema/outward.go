@@ -66,20 +66,24 @@ func Company(typ string) []string {
 	return out
 }
 
-// Inner lists the journeys that a journey calls, sorted; nil for what is no journey.
-func Inner(s *Set, r *Resource) []Key {
-	code := checksOf(r.Type).Inner
-	if code == "" {
-		return nil
-	}
-	var out []Key
-	for _, ref := range ReferencesOf(s, r) {
-		if ref.Code == code && !slices.Contains(out, ref.To) {
-			out = append(out, ref.To)
+// Inner gives a function that lists the journeys that a journey of the set calls, sorted; nil for what is no
+// journey.
+func Inner(s *Set) func(*Resource) []Key {
+	refs := newResolver(s)
+	return func(r *Resource) []Key {
+		code := checksOf(r.Type).Inner
+		if code == "" {
+			return nil
 		}
+		var out []Key
+		for _, ref := range refs.of(r) {
+			if ref.Code == code && !slices.Contains(out, ref.To) {
+				out = append(out, ref.To)
+			}
+		}
+		slices.SortFunc(out, Key.Compare)
+		return out
 	}
-	slices.SortFunc(out, Key.Compare)
-	return out
 }
 
 // NamesAFile says whether the resource's name is a file's name, which another may differ from only by case.

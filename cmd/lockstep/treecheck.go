@@ -206,12 +206,23 @@ func (c *treeCheck) findings(ctx context.Context, s, base *side, look map[schema
 		return nil, err
 	}
 	diags := append(schema.Diagnostics{}, own...)
-	o := schema.Options{ESVs: declared, Only: func(k schema.Key) bool { return look[k] }, Tenant: schema.HoldsTenant(s.part.Has)}
+	o := schema.Options{ESVs: s.part.Declared(s.readESVs()...), Only: func(k schema.Key) bool { return look[k] }, Tenant: schema.HoldsTenant(s.part.Has)}
 	if base != nil {
 		o.Base = base.set
 	}
 	diags = append(diags, schema.Validate(s.set, o)...)
 	return c.judged(diags), ctx.Err()
+}
+
+// readESVs are the files of declarations that were read.
+func (s *side) readESVs() []string {
+	var out []string
+	for _, r := range s.set.All() {
+		if perEnvironment(r) && r.Source != nil {
+			out = append(out, r.Source.Files()...)
+		}
+	}
+	return out
 }
 
 func addDeclaration(s *side, name string) {

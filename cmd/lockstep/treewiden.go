@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -139,6 +140,10 @@ func (w *widening) nodes(ctx context.Context) error {
 // of them is read.
 func (w *widening) unused(ctx context.Context) error {
 	declared := w.after.part.Declared()
+	if declared == nil {
+		declared = map[string]bool{}
+	}
+	maps.Copy(declared, w.after.set.Declared())
 	if len(declared) == 0 || !schema.HoldsTenant(w.after.part.Has) {
 		return nil
 	}
@@ -177,9 +182,14 @@ func (w *widening) unused(ctx context.Context) error {
 // first of those that are in it.
 func (w *widening) inner(ctx context.Context) error {
 	queue, seen := []schema.Key{}, map[schema.Key]bool{}
+	innerNow := schema.Inner(w.after.set)
+	innerWas := innerNow
+	if w.before != nil {
+		innerWas = schema.Inner(w.before.set)
+	}
 	for _, r := range w.lookedAt() {
-		now := schema.Inner(w.after.set, r)
-		if old := w.was(r.Key); old != nil && slices.Equal(schema.Inner(w.before.set, old), now) {
+		now := innerNow(r)
+		if old := w.was(r.Key); old != nil && slices.Equal(innerWas(old), now) {
 			continue
 		}
 		if len(now) > 0 {
@@ -188,13 +198,14 @@ func (w *widening) inner(ctx context.Context) error {
 	}
 	for len(queue) > 0 {
 		var next []schema.Key
+		innerNow = schema.Inner(w.after.set)
 		for _, k := range queue {
 			r, ok := w.after.set.Get(k)
 			if !ok {
 				continue
 			}
 			w.look[k] = true
-			for _, to := range schema.Inner(w.after.set, r) {
+			for _, to := range innerNow(r) {
 				if !seen[to] {
 					seen[to] = true
 					next = append(next, to)

@@ -395,7 +395,8 @@ func (p *Part) search(names []string, text string, add func(string) bool) {
 }
 
 // Declared names the ESVs that files declare, by the files' names; nil when there are none. Nothing is read.
-func (p *Part) Declared() map[string]bool {
+// Files that were read are left out: what they declare is known better.
+func (p *Part) Declared(read ...string) map[string]bool {
 	if p.whole {
 		return nil
 	}
@@ -405,6 +406,9 @@ func (p *Part) Declared() map[string]bool {
 			continue
 		}
 		for _, n := range p.declarations(t) {
+			if slices.Contains(read, n) {
+				continue
+			}
 			if out == nil {
 				out = map[string]bool{}
 			}

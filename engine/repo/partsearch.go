@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"slices"
@@ -11,49 +12,65 @@ import (
 
 // A finder looks for many texts at once.
 type finder struct {
-	pairs   [1 << 16]bool // the first two bytes
-	by      map[[2]byte][]string
+	pairs   [1 << 16]bool       // the first two bytes of a text
+	long    map[string][]string // by the first longKey bytes
+	short   map[[2]byte][]string
 	escaped bool // one of the texts may be written otherwise in JSON
 }
 
+const longKey = 8
+
 // newFinder looks for texts, however JSON may escape them, and for literals as they stand.
 func newFinder(texts, literals []string) *finder {
-	f := &finder{by: map[[2]byte][]string{}}
+	f := &finder{long: map[string][]string{}, short: map[[2]byte][]string{}}
 	add := func(s string) {
 		if len(s) < 2 {
 			return
 		}
-		k := [2]byte{s[0], s[1]}
-		f.pairs[int(k[0])<<8|int(k[1])] = true
-		f.by[k] = append(f.by[k], s)
+		f.pairs[int(s[0])<<8|int(s[1])] = true
+		if len(s) >= longKey {
+			f.long[s[:longKey]] = append(f.long[s[:longKey]], s)
+			return
+		}
+		f.short[[2]byte{s[0], s[1]}] = append(f.short[[2]byte{s[0], s[1]}], s)
 	}
 	for _, s := range texts {
-		if len(s) == 1 {
-			f.escaped = true // so short a name may stand anywhere
-		}
 		f.escaped = f.escaped || strings.ContainsFunc(s, mayBeEscaped)
 		add(s)
 	}
 	for _, s := range literals {
 		add(s)
 	}
+	for _, s := range texts {
+		if len(s) == 1 { // so short a name is looked for with whatever follows it
+			for b := range 256 {
+				add(s + string([]byte{byte(b)}))
+			}
+		}
+	}
 	return f
 }
 
 func (f *finder) in(data []byte) bool {
-	escape := false
 	for i := 0; i+1 < len(data); i++ {
-		escape = escape || data[i] == '\\'
 		if !f.pairs[int(data[i])<<8|int(data[i+1])] {
 			continue
 		}
-		for _, s := range f.by[[2]byte{data[i], data[i+1]}] {
-			if len(data)-i >= len(s) && string(data[i:i+len(s)]) == s {
+		for _, s := range f.short[[2]byte{data[i], data[i+1]}] {
+			if bytes.HasPrefix(data[i:], []byte(s)) {
+				return true
+			}
+		}
+		if len(data)-i < longKey {
+			continue
+		}
+		for _, s := range f.long[string(data[i:i+longKey])] {
+			if bytes.HasPrefix(data[i:], []byte(s)) {
 				return true
 			}
 		}
 	}
-	return escape && f.escaped
+	return f.escaped && bytes.IndexByte(data, '\\') >= 0
 }
 
 // AddMentions chooses the resources whose files hold one of the texts, in whatever file, or one of the literals,
@@ -106,13 +123,16 @@ func (p *Part) AddNodes(realm string, ids []string) {
 	if p.whole || len(ids) == 0 {
 		return
 	}
-	find := newFinder(ids, nil)
+	find, known := newFinder(ids, nil), map[string]bool{}
+	for _, id := range ids {
+		known[id] = true
+	}
 	for _, t := range schema.Types() {
 		if !t.Journey {
 			continue
 		}
 		if p.layout == Flat {
-			p.search2(readDirNames(p.fsys, path.Join(p.root, firstOf(realm, "global"), t.Name)), find)
+			p.searchFor(readDirNames(p.fsys, path.Join(p.root, firstOf(realm, "global"), t.Name)), find)
 			continue
 		}
 		for _, pt := range p.patterns {
@@ -121,8 +141,15 @@ func (p *Part) AddNodes(realm string, ids []string) {
 			}
 			for _, main := range p.files(pt, map[string]string{"realm": realm}) {
 				dir := path.Dir(main)
+				if p.lists["folder "+dir] != nil {
+					continue // chosen
+				}
 				p.walk(dir, func(name string) {
-					if find.in([]byte(path.Base(name))) {
+					base := trimExt(path.Base(name))
+					if i := strings.LastIndex(base, " - "); i >= 0 {
+						base = base[i+3:]
+					}
+					if known[unsafeName(base)] {
 						p.folder(dir)
 					}
 				})
@@ -131,7 +158,7 @@ func (p *Part) AddNodes(realm string, ids []string) {
 	}
 }
 
-func (p *Part) search2(names []string, find *finder) {
+func (p *Part) searchFor(names []string, find *finder) {
 	for _, n := range names {
 		if data, err := p.text(n); err == nil && find.in(data) {
 			p.take(n)
