@@ -38,6 +38,10 @@ func newExportCommand(a *app) *cobra.Command {
 destination that ends in .json or .json.gz becomes a snapshot: one file, a SOURCE like any other, which
 lets checks run without credentials.
 
+Types that are dynamic or large are read on request only: those that --type or config.types names, and those
+that the destination has already, so that an export refreshes all of it. --type takes a type, or a group of
+them: all, default (what is read without it), static, dynamic.
+
 Placeholders are kept, and in fr-config-manager's layout the value of an ESV that is new to the folder is
 ${NAME}, as fr-config-pull writes it. Files that did not change are not touched. Files of resources that are
 gone are listed, and removed only with --prune, after a question unless --yes. All files are written
@@ -57,7 +61,7 @@ export is whole. When nothing could be written there is no JSON.` + exitHelp(exi
 	f := cmd.Flags()
 	f.StringVarP(&o.dir, "dir", "d", "", "folder, or snapshot file ending in .json or .json.gz (default: the project's configuration folder)")
 	f.StringVar(&o.layout, "layout", "", "fr-config-manager, frodo, flat (default: the project's, else fr-config-manager)")
-	f.StringSliceVar(&o.types, "type", nil, "only this type; may be repeated (lockstep types lists them)")
+	f.StringSliceVar(&o.types, "type", nil, "only this type, or all, default, static, dynamic; may be repeated (lockstep types lists them)")
 	f.BoolVar(&o.prune, "prune", false, "remove files of resources that the tenant no longer has")
 	return cmd
 }
@@ -72,18 +76,11 @@ func runExport(ctx context.Context, a *app, o exportOptions) error {
 		return err
 	}
 	if len(o.types) > 0 {
-		for _, t := range o.types {
-			if _, ok := schema.TypeOf(t); !ok {
-				return unknown("type", t, schema.TypeNames())
-			}
+		if p.Config.Types, err = schema.ExpandTypes(o.types); err != nil {
+			return err
 		}
-		p.Config.Types = o.types
 	}
 	c, err := a.client(e, false)
-	if err != nil {
-		return err
-	}
-	live, err := a.snapshot(ctx, p, c)
 	if err != nil {
 		return err
 	}
@@ -92,6 +89,11 @@ func runExport(ctx context.Context, a *app, o exportOptions) error {
 		if dest, err = a.path(o.dir); err != nil {
 			return err
 		}
+	}
+	a.asksOfDestination(p, o, dest)
+	live, err := a.snapshot(ctx, p, c)
+	if err != nil {
+		return err
 	}
 	meta := repo.SnapshotMeta{Tenant: c.URL(), Tool: toolVersion(), Time: a.now().UTC().Truncate(time.Second), Digest: diff.Digest}
 	done := exported{Environment: e.Name, Resources: live.Len(), Partial: missing(live.Set)}
@@ -112,6 +114,19 @@ func runExport(ctx context.Context, a *app, o exportOptions) error {
 		return err
 	}
 	return partialError(done)
+}
+
+// asksOfDestination notes what the destination has of the types that are read on request only: an export
+// that left them as they are would leave the folder half old. What can't be read there asks for nothing; the
+// export itself says what is wrong with it.
+func (a *app) asksOfDestination(p *config.Project, o exportOptions, dest string) {
+	from := repoOptions(p, dest)
+	if o.layout != "" || o.dir != "" {
+		from.Layout = repo.Layout(o.layout) // it may be in another layout than the project
+	}
+	if set, _, err := repo.LoadPath(dest, from); err == nil {
+		a.asks(set)
+	}
 }
 
 // exported is what an export did.
