@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,10 +63,15 @@ func newStage(t *testing.T) *stage {
 // client is one of a process, for direct configuration.
 func (s *stage) client(t *testing.T, m *mortal) *tenant.Client {
 	t.Helper()
+	return s.clientOver(t, func(next http.RoundTripper) http.RoundTripper { return mortalWire{next, m} }, -1)
+}
+
+func (s *stage) clientOver(t *testing.T, wire func(http.RoundTripper) http.RoundTripper, retries int) *tenant.Client {
+	t.Helper()
 	a := s.g.ServiceAccount()
 	c, err := tenant.New(tenant.Config{
-		Name: "staging", URL: urlOf("staging"), ServiceAccount: a.ID, Key: a.JWK, Rate: -1, Retries: -1, Direct: true,
-		Transport: mortalWire{inProcess{s.g.Tenant("staging")}, m}, Scope: tenant.DefaultScope + " " + tenant.SessionScope,
+		Name: "staging", URL: urlOf("staging"), ServiceAccount: a.ID, Key: a.JWK, Rate: -1, Retries: retries, Direct: true,
+		Transport: wire(inProcess{s.g.Tenant("staging")}), Scope: tenant.DefaultScope + " " + tenant.SessionScope,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +88,12 @@ func directOptions(c *tenant.Client, undo bool) engine.DirectOptions {
 
 func (s *stage) run(t *testing.T, ctx context.Context, m *mortal, work func(*tenant.Client, *engine.Journal) func(context.Context) error, undo bool) error {
 	t.Helper()
-	c, j := s.client(t, m), mortalJournal(t, s.dir, m)
+	return s.runWith(t, ctx, s.client(t, m), m, work, undo)
+}
+
+func (s *stage) runWith(t *testing.T, ctx context.Context, c *tenant.Client, m *mortal, work func(*tenant.Client, *engine.Journal) func(context.Context) error, undo bool) error {
+	t.Helper()
+	j := mortalJournal(t, s.dir, m)
 	err := s.plan.Direct(ctx, j, directOptions(c, undo), work(c, j))
 	if cerr := j.Close(); cerr != nil {
 		t.Fatal(cerr)
@@ -92,9 +103,7 @@ func (s *stage) run(t *testing.T, ctx context.Context, m *mortal, work func(*ten
 
 func (s *stage) apply(t *testing.T, ctx context.Context, m *mortal) error {
 	t.Helper()
-	return s.run(t, ctx, m, func(c *tenant.Client, j *engine.Journal) func(context.Context) error {
-		return func(ctx context.Context) error { return s.plan.Apply(ctx, c, j, applyOptions(c)) }
-	}, false)
+	return s.run(t, ctx, m, s.applying, false)
 }
 
 // rollback is what the command does: it aborts an open session, or goes back in one of its own.
@@ -114,9 +123,7 @@ func (s *stage) rollback(t *testing.T, m *mortal) error {
 		}
 		return err
 	}
-	return s.run(t, t.Context(), m, func(c *tenant.Client, j *engine.Journal) func(context.Context) error {
-		return func(ctx context.Context) error { _, err := s.plan.Rollback(ctx, c, j, applyOptions(c)); return err }
-	}, true)
+	return s.run(t, t.Context(), m, s.undoing, true)
 }
 
 // is checks what the tenant holds, and that no session is open.

@@ -84,11 +84,15 @@ func (p *pusher) plan(t *testing.T) *engine.Plan {
 // push is one process: it looks at the tenant, and writes what differs.
 func (p *pusher) push(t *testing.T, m *mortal) error {
 	t.Helper()
+	return p.pushWith(t, mortalClient(t, p.g, "development", m), m)
+}
+
+func (p *pusher) pushWith(t *testing.T, c *tenant.Client, m *mortal) error {
+	t.Helper()
 	plan := p.plan(t)
 	if plan.Empty() {
 		return nil
 	}
-	c := mortalClient(t, p.g, "development", m)
 	p.runs++
 	dir := filepath.Join(p.dir, "runs", fmt.Sprint(p.runs))
 	if p.first == "" {
@@ -191,14 +195,7 @@ func TestPushESVs(t *testing.T) {
 
 // Die at every write of a push; then push again, and in another run go back.
 func TestCrashMatrixESVPush(t *testing.T) {
-	var end string
-	synctest.Test(t, func(t *testing.T) {
-		p := newPusher(t)
-		if err := p.push(t, &mortal{}); err != nil {
-			t.Fatal(err)
-		}
-		end = p.state(t)
-	})
+	end := pushedState(t)
 	for _, way := range []string{"push again", "roll back"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()

@@ -156,10 +156,13 @@ func fresh(req *http.Request) (*http.Request, error) {
 var safeActions = map[string]bool{"nextdescendents": true, "getAllTypes": true, "getType": true, "schema": true, "setDescription": true}
 
 // repeatable says whether sending the request twice does no more than sending it once. A lock, a
-// promotion and a restart do not belong here: who sends them asks the tenant what became of them.
+// promotion, a restart and the opening of a session do not belong here: who sends them asks the tenant what became
+// of them. A session that the first try opened would refuse the second.
 func repeatable(req *http.Request) bool {
 	switch req.Method {
-	case http.MethodGet, http.MethodPut, http.MethodDelete:
+	case http.MethodPut:
+		return req.URL.Path != sessionPath+"/init"
+	case http.MethodGet, http.MethodDelete:
 		return true
 	case http.MethodPost:
 		action := req.URL.Query().Get("_action")
