@@ -1,16 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +47,10 @@ func TestScripts(t *testing.T) {
 		for _, u := range h.unknown {
 			t.Error(u)
 		}
+		for _, l := range h.leaks {
+			t.Error(l)
+		}
+		t.Logf("%d files swept for planted secrets", h.swept)
 	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script", // an empty one fails
@@ -68,6 +76,53 @@ type harness struct {
 
 	mu      sync.Mutex
 	unknown []string
+	leaks   []string
+	swept   int // files
+}
+
+// planted are the values of secrets that the scripts give to commands, and what base64 makes of them.
+func planted() [][]byte {
+	var out [][]byte
+	for _, s := range []string{"Tr0ub4dor-and-3", "first-value-of-it", "second-value-of-it", "third-value-of-it", "this-token-has-expired"} {
+		out = append(out, []byte(s), []byte(base64.StdEncoding.EncodeToString([]byte(s))))
+	}
+	return out
+}
+
+// sweep looks for planted secrets in what commands keep: every journal, plan, hash and note of a .lockstep folder,
+// and every file in the folder for temporary files. It is called once a script is over.
+func (h *harness) sweep(work string) {
+	err := filepath.WalkDir(work, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(work, name)
+		if err != nil {
+			return err
+		}
+		segs := strings.Split(filepath.ToSlash(rel), "/")
+		if segs[0] != ".temp" && !slices.Contains(segs, ".lockstep") {
+			return nil
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.swept++
+		for _, secret := range planted() {
+			if bytes.Contains(data, secret) {
+				h.leaks = append(h.leaks, fmt.Sprintf("%s of %s holds the planted secret %s", rel, filepath.Base(work), secret))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.leaks = append(h.leaks, err.Error())
+	}
 }
 
 // A world is one script's: its tenants, and their clock.
@@ -100,6 +155,15 @@ func (h *harness) setup(e *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(gitconfig), 0o600); err != nil {
 		return err
 	}
+	// What a command leaves in the system's folder for temporary files is swept with the rest.
+	temp := filepath.Join(e.WorkDir, ".temp")
+	if err := os.MkdirAll(temp, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		e.Setenv(name, temp)
+	}
+	e.Defer(func() { h.sweep(e.WorkDir) })
 	e.Setenv("HOME", home)
 	e.Setenv("USERPROFILE", home)
 	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
