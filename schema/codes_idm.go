@@ -68,12 +68,12 @@ schedule whose expression it can't read.
 			bad(`-- global/mapping/m.json --
 {"_id": "mapping/m", "name": "m", "source": "system/A/User", "target": "system/A/User", "properties": [{"source": "sn", "target": "name"}, {"source": "cn", "target": «"name"»}]}
 -- global/connector/A.json --
-{"_id": "provisioner.openicf/A", "configurationProperties": {}}
+{"_id": "provisioner.openicf/A", "connectorRef": {"bundleName": "b", "bundleVersion": "1", "connectorName": "c"}, "configurationProperties": {}}
 `),
 			good(`-- global/mapping/m.json --
 {"_id": "mapping/m", "name": "m", "source": "system/A/User", "target": "system/A/User", "properties": [{"source": "sn", "target": "name"}, {"source": "cn", "target": "cn"}]}
 -- global/connector/A.json --
-{"_id": "provisioner.openicf/A", "configurationProperties": {}}
+{"_id": "provisioner.openicf/A", "connectorRef": {"bundleName": "b", "bundleVersion": "1", "connectorName": "c"}, "configurationProperties": {}}
 `)),
 		define(Code{
 			Name: "endpoint-script", Severity: Error, Summary: "an endpoint has no script",

@@ -35,6 +35,9 @@ func ExportSchemas(dir string) (map[string][]byte, error) {
 			return nil, err
 		}
 		main, kinds := splitKinds(doc)
+		if t.API.Inherited {
+			main, kinds = orInherited(main), orInherited(kinds)
+		}
 		add(t.Name+".schema.json", t.Plural, editorSchema(withKinds(main, kinds)), fileGlobs(t))
 	}
 	doc, err := readSchema(nodeSchema)
@@ -125,6 +128,32 @@ func mergeKind(main, kind map[string]any) map[string]any {
 	return out
 }
 
+// orInherited lets {"inherited": false, "value": v} in wherever a value may stand.
+func orInherited(schema map[string]any) map[string]any {
+	out := make(map[string]any, len(schema))
+	for k, v := range schema {
+		m, _ := v.(map[string]any)
+		switch {
+		case m == nil:
+			out[k] = v
+		case k == "properties":
+			props := make(map[string]any, len(m))
+			for name, p := range m {
+				own, _ := p.(map[string]any)
+				if props[name] = p; own != nil && !strings.HasPrefix(name, "_") {
+					props[name] = map[string]any{"anyOf": []any{orInherited(own), map[string]any{
+						"type": "object", "required": []any{"inherited"}, "properties": map[string]any{"inherited": map[string]any{"type": "boolean"}, "value": own},
+					}}}
+				}
+			}
+			out[k] = props
+		default:
+			out[k] = orInherited(m) // a kind's schema
+		}
+	}
+	return out
+}
+
 // editorSchema lets placeholders in: a bare string with one, or a coercing object, may stand where
 // another type must.
 func editorSchema(v any) any {
@@ -190,7 +219,7 @@ func orPlaceholder(v any) any {
 // fileGlobs are the files that hold a type's resources in fr-config-manager's layout. A member of a
 // shared file has none.
 func fileGlobs(t *Type) []string {
-	if t.FrConfig.Path == "" || t.FrConfig.Member != "" {
+	if t.FrConfig.Path == "" || t.FrConfig.Member != "" || t.FrConfig.Wrap != "" {
 		return nil
 	}
 	p := variableOrName.ReplaceAllString(t.FrConfig.Path, "*")

@@ -210,11 +210,14 @@ func (v *shape) invalid(l leaf, body map[string]any, at string) {
 	if l.keyword == "additionalProperties" && strings.HasPrefix(l.message, "additionalProperties") {
 		return // unknown reports them
 	}
+	where := v.where(at, l.pointer)
+	if v.t.API.Inherited {
+		l.pointer = throughInherited(body, l.pointer)
+	}
 	value, _ := Lookup(body, l.pointer)
-	if excused(value, l.keyword) {
+	if excused(value, l.keyword) || v.perTenant(value) {
 		return
 	}
-	where := v.where(at, l.pointer)
 	switch l.keyword {
 	case "required":
 		for _, name := range quoted(l.message) {
@@ -332,6 +335,42 @@ func quoted(message string) []string {
 	}
 }
 
+// perTenant says whether the value is ${NAME}, which is filled from the environment when it is pushed.
+func (v *shape) perTenant(value any) bool {
+	if m, ok := value.(map[string]any); ok {
+		_, value, _ = placeholders.Wrapper(m)
+	}
+	s, _ := value.(string)
+	return len(v.t.PerTenant) > 0 && strings.Contains(s, "${")
+}
+
+// inherited takes the value out of {"inherited": false, "value": v}, the form of an agent in a group.
+func inherited(v any) (value any, ok bool) {
+	m, _ := v.(map[string]any)
+	own, isBool := m["inherited"].(bool)
+	if _, has := m["value"]; !isBool || len(m) > 2 || len(m) == 2 && !has {
+		return nil, false
+	}
+	if own {
+		return nil, true // the group's counts
+	}
+	return m["value"], true
+}
+
+// throughInherited is the pointer into a body of what has that pointer without the inherited forms.
+func throughInherited(body any, pointer string) string {
+	at, v := "", body
+	for _, seg := range splitPointer(pointer) {
+		at += Pointer(seg)
+		v, _ = Lookup(body, at)
+		if _, ok := inherited(v); ok {
+			at += "/value"
+			v, _ = Lookup(body, at)
+		}
+	}
+	return at
+}
+
 // excused says whether a placeholder decides whether the value is right: what it will be is known on
 // the tenant only. The wrong wrapper is no excuse, nor is text around a placeholder where no string
 // may stand.
@@ -363,6 +402,9 @@ func (v *shape) plain(value any) any {
 		}
 		out := make(map[string]any, len(x))
 		for k, e := range x {
+			if own, ok := inherited(e); ok && v.t.API.Inherited {
+				e = own
+			}
 			if e != nil || !v.t.NullIsAbsent {
 				out[k] = v.plain(e)
 			}
@@ -395,22 +437,40 @@ func sample(jsonType string) any {
 // unknown reports members that a closed schema does not list, and of an open one those that look like
 // a slip of a listed and absent one: each release of the product brings new ones.
 func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
-	body, ok := value.(map[string]any)
-	if !ok {
-		return
+	switch x := value.(type) {
+	case []any:
+		var items []*jsonschema.Schema
+		for _, s := range list {
+			if s.Items2020 != nil {
+				items = append(items, s.Items2020)
+			}
+		}
+		for i := 0; i < len(x) && len(items) > 0; i++ {
+			v.unknown(items, x[i], at+Pointer(itoa(i)))
+		}
+	case map[string]any:
+		if own, ok := inherited(x); ok && v.t.API.Inherited {
+			v.unknown(list, own, at+"/value")
+			return
+		}
+		v.unknownIn(list, x, at)
 	}
+}
+
+func (v *shape) unknownIn(list []*jsonschema.Schema, body map[string]any, at string) {
 	known, closed := map[string][]*jsonschema.Schema{}, false
+	var named []*jsonschema.Schema
 	for _, s := range list {
 		for name, p := range s.Properties {
 			known[name] = append(known[name], p)
 		}
 		open, isBool := s.AdditionalProperties.(bool)
 		closed = closed || isBool && !open
-		if _, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
-			return // the names are the user's
+		if more, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
+			named = append(named, more)
 		}
 	}
-	if len(known) == 0 {
+	if len(known) == 0 && len(named) == 0 {
 		return
 	}
 	var absent []string
@@ -423,9 +483,11 @@ func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
 	for _, name := range SortedKeys(body) {
 		if props, ok := known[name]; ok {
 			v.unknown(props, body[name], at+Pointer(name))
-			continue
+		} else if len(named) > 0 {
+			v.unknown(named, body[name], at+Pointer(name)) // the names are the user's
+		} else {
+			v.unknownMember(name, absent, closed, at)
 		}
-		v.unknownMember(name, absent, closed, at)
 	}
 }
 

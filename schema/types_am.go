@@ -52,7 +52,7 @@ var notSent = []string{"_rev", "createdBy", "creationDate", "lastModifiedBy", "l
 var scriptTypes = []Type{
 	{
 		Name: "custom-node", Plural: "custom nodes", Doc: "node type made in the node designer, with its script; both realms have it",
-		Class: Static, NamePath: "/displayName", UniqueName: true, NullIsAbsent: true,
+		Class: Static, Schema: "custom-node.json", NamePath: "/displayName", UniqueName: true, NullIsAbsent: true,
 		API: API{
 			Path: "/am/json/node-designer/node-type/{id}", Version: am21, List: List{"GET", "/am/json/node-designer/node-type", queryAll},
 			IfMatch: true, Drop: []string{"_rev"}, Evidence: "section 10.3; its script is plain text",
@@ -89,7 +89,7 @@ var scriptTypes = []Type{
 var realmTypes = []Type{
 	{
 		Name: "secret-store", Plural: "secret stores", Doc: "the store of ESV secrets that each realm has",
-		Realm: true, Class: Static, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Static, Schema: "secret-store.json", OnRequest: true, NullIsAbsent: true,
 		ReadOnly: "the tenant lets nobody change its ESV secret store",
 		API: API{
 			Path: esvStore, Fixed: "ESV", Version: "protocol=2.1,resource=2.0", Drop: []string{"_rev"},
@@ -102,7 +102,7 @@ var realmTypes = []Type{
 	},
 	{
 		Name: "secret-mapping", Plural: "secret mappings", Doc: "which ESV secret stands for a secret label of a realm",
-		Realm: true, Class: Static, NullIsAbsent: true, Parent: Parent{Type: "secret-store", ID: "ESV"},
+		Realm: true, Class: Static, Schema: "secret-mapping.json", NullIsAbsent: true, Parent: Parent{Type: "secret-store", ID: "ESV"},
 		API: API{
 			Path: esvStore + "/mappings/{id}", Version: "protocol=2.1,resource=2.0", List: List{"GET", esvStore + "/mappings", queryAll},
 			Drop: []string{"_rev"}, Evidence: "section 10.13; exactly one alias",
@@ -113,7 +113,7 @@ var realmTypes = []Type{
 	},
 	{
 		Name: "global-service", Plural: "global services", Doc: "service of the whole tenant: dashboard; CORS has its own types",
-		Class: Static, OnRequest: true, ID: "{/_type/_id}", NullIsAbsent: true,
+		Class: Static, Schema: "global-service.json", OnRequest: true, ID: "{/_type/_id}", NullIsAbsent: true,
 		API: API{
 			Path: globalServices + "/{id}", Version: am20, List: List{"POST", globalServices, "_action=nextdescendents"},
 			Drop: []string{"_rev", "nextDescendents", "location"}, Skip: []string{"CorsService", "scripting"},
@@ -126,7 +126,7 @@ var realmTypes = []Type{
 	},
 	{
 		Name: "global-service-child", Plural: "global service entries", Doc: "an entry of a service of the whole tenant: a dashboard tile",
-		Class: Static, OnRequest: true, ID: "{parent}/{/_type/_id}/{/_id}", NullIsAbsent: true, Parent: Parent{Type: "global-service"},
+		Class: Static, Schema: "global-service-child.json", OnRequest: true, ID: "{parent}/{/_type/_id}/{/_id}", NullIsAbsent: true, Parent: Parent{Type: "global-service"},
 		API: API{
 			Path: globalServices + "/{id}", Version: am20, List: List{"POST", globalServices + "/{parent}", "_action=nextdescendents"},
 			Drop: []string{"_rev"}, Skip: []string{"CorsService", "scripting"}, Evidence: "section 10.5",
@@ -207,7 +207,7 @@ var samlLinks = []Link{{Pattern: "/**/*Script", To: "script", None: []string{"[E
 var federationTypes = []Type{
 	{
 		Name: "saml-hosted", Plural: "hosted SAML entities", Doc: "SAML entity that the tenant itself is",
-		Realm: true, Class: Dynamic, OnRequest: true, NamePath: "/entityId", NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "saml-hosted.json", OnRequest: true, NamePath: "/entityId", NullIsAbsent: true,
 		API: API{
 			Path: saml + "/hosted/{id}", Version: am21, List: List{"GET", saml, queryAll}, Stubs: map[string]string{"/location": "hosted"},
 			Create: "POST " + saml + "/hosted/?_action=create", Metadata: true, Drop: []string{"_rev", "metadata"},
@@ -220,7 +220,7 @@ var federationTypes = []Type{
 	},
 	{
 		Name: "saml-remote", Plural: "remote SAML entities", Doc: "SAML entity of a partner, with its metadata",
-		Realm: true, Class: Dynamic, OnRequest: true, NamePath: "/entityId", NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "saml-remote.json", OnRequest: true, NamePath: "/entityId", NullIsAbsent: true,
 		API: API{
 			Path: saml + "/remote/{id}", Version: am21, List: List{"GET", saml, queryAll}, Stubs: map[string]string{"/location": "remote"},
 			Metadata: true, Drop: []string{"_rev", "metadata"},
@@ -233,7 +233,7 @@ var federationTypes = []Type{
 	},
 	{
 		Name: "circle-of-trust", Plural: "circles of trust", Doc: "circle of trust: the SAML entities that trust each other",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "circle-of-trust.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: realmConfig + "/federation/circlesoftrust/{id}", Version: am21, List: List{"GET", realmConfig + "/federation/circlesoftrust", queryAll},
 			Create: "POST " + realmConfig + "/federation/circlesoftrust/?_action=create", Drop: []string{"_rev"},
@@ -285,7 +285,7 @@ var journeyTypes = []Type{
 	},
 	{
 		Name: "authentication-settings", Plural: "authentication settings", Doc: "authentication settings of a realm: its default journey, sessions, lockout",
-		Realm: true, Class: Static, NullIsAbsent: true,
+		Realm: true, Class: Static, Schema: "authentication-settings.json", NullIsAbsent: true,
 		API: API{
 			Path: realmConfig + "/authentication", Fixed: "authentication", Version: am21, Drop: []string{"_rev"}, Evidence: "section 10.8",
 		},
@@ -319,7 +319,7 @@ var overrideScripts = []Link{
 var authorizationTypes = []Type{
 	{
 		Name: "agent-group", Plural: "agent groups", Doc: "settings that agents share",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "agent-group.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: agents + "/groups/{/_type/_id}/{id}", Version: am21, List: List{"POST", agents + "/groups", "_action=nextdescendents"},
 			Inherited: true, Drop: []string{"_rev"}, Evidence: "section 10.9; fr-config-manager leaves them out",
@@ -330,7 +330,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "oauth2-client", Plural: "OAuth2 clients", Doc: "OAuth2 or OpenID Connect client of a realm",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "oauth2-client.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: agents + "/OAuth2Client/{id}", Version: am21, List: List{"GET", agents + "/OAuth2Client", queryAll}, Kinds: []string{"OAuth2Client"},
 			Inherited: true, Drop: []string{"_rev", "_provider"}, Evidence: "section 10.9; its secret is never answered",
@@ -344,7 +344,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "trusted-jwt-issuer", Plural: "trusted JWT issuers", Doc: "issuer whose JWTs the OAuth2 provider takes as grants",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "trusted-jwt-issuer.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: agents + "/TrustedJwtIssuer/{id}", Version: am20, List: List{"GET", agents + "/TrustedJwtIssuer", queryAll}, Kinds: []string{"TrustedJwtIssuer"},
 			Inherited: true, Drop: []string{"_rev"}, Evidence: "section 10.9",
@@ -355,7 +355,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "agent", Plural: "agents", Doc: "web, Java, gateway, remote consent, software publisher or AI agent of a realm",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "agent.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: agents + "/{/_type/_id}/{id}", Version: am21, List: List{"POST", agents, "_action=nextdescendents"}, NotKinds: []string{"OAuth2Client", "TrustedJwtIssuer"},
 			KindVersions: map[string]string{"AIAgent": "protocol=2.1,resource=2.0"},
@@ -367,7 +367,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "resource-type", Plural: "resource types", Doc: "what kind of resource policies protect, and its actions",
-		Realm: true, Class: Dynamic, OnRequest: true, ID: "{/uuid|/_id}", NamePath: "/name", NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "resource-type.json", OnRequest: true, ID: "{/uuid|/_id}", NamePath: "/name", NullIsAbsent: true,
 		API: API{
 			Path: realmBase + "/resourcetypes/{id}", Version: environment10, List: List{"GET", realmBase + "/resourcetypes", queryAll},
 			Create: "POST " + realmBase + "/resourcetypes/?_action=create", Drop: append([]string{"_id"}, notSent...), Evidence: "section 10.12",
@@ -381,7 +381,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "policy-set", Plural: "policy sets", Doc: "set of authorization policies",
-		Realm: true, Class: Dynamic, OnRequest: true, ID: "{/name}", NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "policy-set.json", OnRequest: true, ID: "{/name}", NullIsAbsent: true,
 		API: API{
 			Path: realmBase + "/applications/{id}", Version: "protocol=1.0,resource=2.1", List: List{"GET", realmBase + "/applications", queryAll},
 			Create: "POST " + realmBase + "/applications/?_action=create", Drop: append([]string{"_id"}, notSent...), Evidence: "section 10.12",
@@ -396,7 +396,7 @@ var authorizationTypes = []Type{
 	},
 	{
 		Name: "policy", Plural: "policies", Doc: "authorization policy: who may do what with which resources",
-		Realm: true, Class: Dynamic, OnRequest: true, NullIsAbsent: true,
+		Realm: true, Class: Dynamic, Schema: "policy.json", OnRequest: true, NullIsAbsent: true,
 		API: API{
 			Path: realmBase + "/policies/{id}", Version: "resource=2.1", List: List{"GET", realmBase + "/policies", queryAll},
 			Drop: notSent, Evidence: "section 10.12",

@@ -35,14 +35,14 @@ var esvTypes = []Type{
 var environmentTypes = []Type{
 	{
 		Name: "cookie-domains", Plural: "cookie domains", Doc: "domains of the session cookie",
-		Class: Dynamic, OnRequest: true, API: API{Path: "/environment/cookie-domains", Fixed: "cookie-domains", Version: environment10, Scope: "fr:idc:cookie-domain:*", Evidence: "section 8; frodo has no place for it"},
+		Class: Dynamic, Schema: "cookie-domains.json", OnRequest: true, API: API{Path: "/environment/cookie-domains", Fixed: "cookie-domains", Version: environment10, Scope: "fr:idc:cookie-domain:*", Evidence: "section 8; frodo has no place for it"},
 		Unordered: []string{"/domains"}, PerTenant: []string{"/**"}, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "cookie-domains/cookie-domains.json"},
 		Frodo:    Frodo{Section: "cookieDomains", Own: true},
 	},
 	{
 		Name: "csp", Plural: "content security policies", Doc: "content security policy of the hosted pages: enforced, report-only",
-		Class: Dynamic, OnRequest: true, ID: idByPath,
+		Class: Dynamic, Schema: "csp.json", OnRequest: true, ID: idByPath,
 		API: API{
 			Path: "/environment/content-security-policy/{id}", IDs: []string{"enforced", "report-only"}, Version: environment10,
 			Scope:    "fr:idc:content-security-policy:*",
@@ -54,7 +54,7 @@ var environmentTypes = []Type{
 	},
 	{
 		Name: "custom-domains", Plural: "custom domains", Doc: "domains of a realm's hosted pages",
-		Realm: true, Class: Dynamic,
+		Realm: true, Class: Dynamic, Schema: "custom-domains.json",
 		API: API{
 			Path: "/environment/custom-domains/{realm}", Fixed: "custom-domains", Version: environment10, Extra: true, Scope: "fr:idc:custom-domain:*",
 			Evidence: "section 8; a name must be verified before it is added; the peers have no place for it",
@@ -65,7 +65,7 @@ var environmentTypes = []Type{
 	},
 	{
 		Name: "telemetry", Plural: "telemetry providers", Doc: "where the tenant sends its telemetry",
-		Class: Dynamic, OnRequest: true, ID: "{parent}/{/id|/_id|/name}",
+		Class: Dynamic, Schema: "telemetry.json", OnRequest: true, ID: "{parent}/{/id|/_id|/name}",
 		API: API{
 			Path: "/environment/telemetry/{id}", Version: environment10, List: List{"GET", "/environment/telemetry", ""}, Grouped: true, Extra: true, Scope: "fr:idc:telemetry:*",
 			Evidence: "section 8; never recorded: the list is an object of arrays by category, an entry's id is its member id, _id or name; frodo has no place for it",
@@ -76,7 +76,7 @@ var environmentTypes = []Type{
 	},
 	{
 		Name: "workflow", Plural: "governance workflows", Doc: "workflow of Identity Governance, on tenants that have it",
-		Class: Static, OnRequest: true, ID: "{/id|/_id}", NamePath: "/displayName|/name", NullIsAbsent: true,
+		Class: Static, Schema: "workflow.json", OnRequest: true, ID: "{/id|/_id}", NamePath: "/displayName|/name", NullIsAbsent: true,
 		API: API{
 			Path: "/auto/orchestration/definition/{id}", List: List{"GET", "/auto/orchestration/definition", "_pageSize=100"},
 			Publish: "POST /auto/orchestration/definition?_action=publish", Parts: []string{"draft", "published"}, Scope: "fr:iga:* fr:autoaccess:*", Extra: true, Drop: []string{"_rev"},
@@ -91,7 +91,7 @@ var environmentTypes = []Type{
 var rawTypes = []Type{
 	{
 		Name: "raw", Plural: "raw resources", Doc: "any document of the tenant's REST API, by its path",
-		Class: Static, OnRequest: true, ID: idByPath,
+		Class: Static, Schema: "raw.json", OnRequest: true, ID: idByPath,
 		API: API{
 			Path: "/{id}", Keyed: true, VersionAt: "/_pushApiVersion", Drop: append([]string{"_pushApiVersion"}, notSent...),
 			Evidence: "sections 15, 16; only those that the files have are read; frodo has no place for them",
@@ -107,21 +107,21 @@ var rawTypes = []Type{
 var accessTypes = []Type{
 	{
 		Name: "audit", Plural: "audit configuration", Doc: "what IDM writes to the audit logs",
-		Class: Static, API: API{Path: idmConfig + "audit", Fixed: "audit", Evidence: "section 11.11"},
+		Class: Static, Schema: "audit.json", API: API{Path: idmConfig + "audit", Fixed: "audit", Evidence: "section 11.11"},
 		Volatile: []string{"/_rev"}, Text: idmScripts, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "audit/audit.json"},
 		Frodo:    Frodo{Section: "idm"},
 	},
 	{
 		Name: "access", Plural: "access configuration", Doc: "which roles may call which IDM endpoints",
-		Class: Static, API: API{Path: idmConfig + "access", Fixed: "access", Evidence: "sections 11.2, 11.11"},
+		Class: Static, Schema: "access.json", API: API{Path: idmConfig + "access", Fixed: "access", Evidence: "sections 11.2, 11.11"},
 		Volatile: []string{"/_rev"}, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "access-config/access.json"},
 		Frodo:    Frodo{Section: "idm"},
 	},
 	{
 		Name: "idm-authentication", Plural: "IDM authentication", Doc: "how IDM knows who calls it; written last of all",
-		Class: Static, API: API{Path: idmConfig + "authentication", Fixed: "authentication", Evidence: "sections 11.2, 11.11"},
+		Class: Static, Schema: "idm-authentication.json", API: API{Path: idmConfig + "authentication", Fixed: "authentication", Evidence: "sections 11.2, 11.11"},
 		Volatile: []string{"/_rev"}, Text: idmScripts, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "idm-authentication-config/authentication.json"},
 		Frodo:    Frodo{Section: "idm"},

@@ -108,7 +108,7 @@ var idmScripts = []Text{{"/**/source", "{../type}"}}
 var idmTypes = []Type{
 	{
 		Name: "managed-object", Plural: "managed objects", Doc: "managed object type: its schema and event scripts; all share one document on the tenant",
-		Class: Static, ID: "{/name}",
+		Class: Static, Schema: "managed-object.json", ID: "{/name}",
 		API: API{
 			Path: idmConfig + "managed", Member: "/objects", Evidence: "section 11.6; one whole document, read, changed and written under a lock",
 		},
@@ -132,7 +132,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "password-policy", Plural: "password policies", Doc: "password policy of a realm's users",
-		Realm: true, Class: Static,
+		Realm: true, Class: Static, Schema: "password-policy.json",
 		API: API{Path: idmConfig + "fieldPolicy/{realm}_user", Fixed: "user", Evidence: "section 11.11"}, Volatile: []string{"/_rev"},
 		Protected: func(*Resource) bool { return true },
 		FrConfig:  FrConfig{Path: "realms/{realm}/password-policy/{realm}_user-password-policy.json"},
@@ -140,7 +140,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "remote-server", Plural: "remote connector servers", Doc: "remote connector servers and their groups",
-		Class:    Static,
+		Class: Static, Schema: "remote-server.json",
 		API:      API{Path: idmConfig + "provisioner.openicf.connectorinfoprovider", Fixed: "provisioner.openicf.connectorinfoprovider", Evidence: "section 11.8; may be absent"},
 		Volatile: []string{"/_rev"}, Secret: []string{"/**/key"},
 		FrConfig: FrConfig{Path: "sync/rcs/provisioner.openicf.connectorinfoprovider.json"},
@@ -148,7 +148,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "connector", Plural: "connectors", Doc: "connector to another system",
-		Class: Static, IDPrefix: "provisioner.openicf/",
+		Class: Static, Schema: "connector.json", IDPrefix: "provisioner.openicf/",
 		API:      API{Path: idmConfig + "provisioner.openicf/{id}", List: idmList("provisioner.openicf"), Evidence: "section 11.8"},
 		Volatile: []string{"/_rev"},
 		Secret:   []string{"/configurationProperties/*assword", "/configurationProperties/*ecret", "/configurationProperties/*oken", "/configurationProperties/*rivateKey"},
@@ -158,7 +158,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "sync-mapping", Plural: "sync mappings", Doc: "mapping in the shared document sync, the older form; the order of the document is the order of synchronization",
-		Class: Static, ID: "{/name}", NamePath: "/name", IDPrefix: "sync/",
+		Class: Static, Schema: "sync-mapping.json", ID: "{/name}", NamePath: "/name", IDPrefix: "sync/",
 		API:  API{Path: idmConfig + "sync", Member: "/mappings", Evidence: "section 11.7; 404 when the tenant has none"},
 		Text: idmScripts, Links: mappingLinks,
 		FrConfig: FrConfig{Path: "sync/mappings/{name}/{name}.json", Include: []Include{{Pattern: "/*/source", Name: "{name}.{*}.js", Sibling: true}}},
@@ -166,7 +166,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "mapping", Plural: "mappings", Doc: "mapping with a document of its own, the newer form",
-		Class: Static, IDPrefix: "mapping/", NamePath: "/name",
+		Class: Static, Schema: "mapping.json", IDPrefix: "mapping/", NamePath: "/name",
 		API:      API{Path: idmConfig + "mapping/{id}", List: idmList("mapping"), Evidence: "section 11.7"},
 		Volatile: []string{"/_rev"}, Text: idmScripts, Links: mappingLinks,
 		FrConfig: FrConfig{Path: "sync/mappings/{name}/{name}.json", Include: []Include{{Pattern: "/*/source", Name: "{name}.{*}.js", Sibling: true}}},
@@ -174,7 +174,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "endpoint", Plural: "endpoints", Doc: "custom endpoint: a script behind a path",
-		Class: Static, IDPrefix: "endpoint/",
+		Class: Static, Schema: "endpoint.json", IDPrefix: "endpoint/",
 		API:      API{Path: idmConfig + "endpoint/{id}", List: idmList("endpoint"), Evidence: "section 11.9; those that name a file of the product, or serve its own pages, are the product's"},
 		Volatile: []string{"/_rev"}, Text: idmScripts,
 		Protected: func(r *Resource) bool {
@@ -186,7 +186,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "schedule", Plural: "schedules", Doc: "scheduled task",
-		Class: Static, IDPrefix: "schedule/",
+		Class: Static, Schema: "schedule.json", IDPrefix: "schedule/",
 		API:      API{Path: idmConfig + "schedule/{id}", List: idmList("schedule"), Evidence: "section 11.9"},
 		Volatile: []string{"/_rev"}, Text: idmScripts,
 		FrConfig: FrConfig{
@@ -199,7 +199,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "internal-role", Plural: "internal roles", Doc: "internal role with privileges; those without are the product's",
-		Class: Static, NamePath: "/name", NullIsAbsent: true,
+		Class: Static, Schema: "internal-role.json", NamePath: "/name", NullIsAbsent: true,
 		API: API{
 			Path: "/openidm/internal/role/{id}",
 			List: List{"GET", "/openidm/internal/role", "_queryFilter=true&_pageSize=1000&_fields=condition,description,name,privileges,temporalConstraints"},
@@ -215,7 +215,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "org-privileges", Plural: "organization privileges", Doc: "what administrators of organizations may do",
-		Class:     Static,
+		Class: Static, Schema: "org-privileges.json",
 		API:       API{Path: idmConfig + "{id}", IDs: []string{"alphaOrgPrivileges", "bravoOrgPrivileges", "privilegeAssignments"}, Evidence: "section 11.11"},
 		Volatile:  []string{"/_rev"},
 		Protected: func(*Resource) bool { return true },
@@ -224,7 +224,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "terms-and-conditions", Plural: "terms and conditions", Doc: "versions of the terms that users accept",
-		Class: Static, API: API{Path: idmConfig + "selfservice.terms", Fixed: "selfservice.terms", Evidence: "section 11.11"},
+		Class: Static, Schema: "terms-and-conditions.json", API: API{Path: idmConfig + "selfservice.terms", Fixed: "selfservice.terms", Evidence: "section 11.11"},
 		Volatile: []string{"/_rev"}, Text: []Text{{"/versions/*/termsTranslations/*", "html"}},
 		Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{
@@ -234,14 +234,14 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "kba", Plural: "security questions", Doc: "questions that users answer to prove who they are (KBA)",
-		Class: Static, API: API{Path: idmConfig + "selfservice.kba", Fixed: "selfservice.kba", Evidence: "section 11.11"},
+		Class: Static, Schema: "kba.json", API: API{Path: idmConfig + "selfservice.kba", Fixed: "selfservice.kba", Evidence: "section 11.11"},
 		Volatile: []string{"/_rev"}, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "kba/selfservice.kba.json"},
 		Frodo:    Frodo{Section: "idm"},
 	},
 	{
 		Name: "locale", Plural: "locales", Doc: "texts of the hosted pages in a language",
-		Class: Static, IDPrefix: "uilocale/",
+		Class: Static, Schema: "locale.json", IDPrefix: "uilocale/",
 		API:      API{Path: idmConfig + "uilocale/{id}", List: idmList("uilocale"), Evidence: "section 11.11"},
 		Volatile: []string{"/_rev"},
 		FrConfig: FrConfig{Path: "locales/{id}.json"},
@@ -249,14 +249,14 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "ui-configuration", Plural: "UI configuration", Doc: "settings of the administrators' and end users' pages",
-		Class: Static, API: API{Path: idmConfig + "ui/configuration", Fixed: "ui/configuration", Evidence: "section 11.11"},
+		Class: Static, Schema: "ui-configuration.json", API: API{Path: idmConfig + "ui/configuration", Fixed: "ui/configuration", Evidence: "section 11.11"},
 		Volatile: []string{"/_rev"}, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "ui/ui-configuration.json"},
 		Frodo:    Frodo{Section: "idm"},
 	},
 	{
 		Name: "idm-config", Plural: "other IDM configuration", Doc: "IDM's own documents that have no type: repo.ds, router, ui/themeconfig and so on",
-		Class: Static, OnRequest: true, ID: idByPath,
+		Class: Static, Schema: "idm-config.json", OnRequest: true, ID: idByPath,
 		ReadOnly: "these documents are the product's own; one that is yours can be kept as a raw resource",
 		API:      API{Path: idmConfig + "{id}", List: List{"GET", "/openidm/config", queryAll}, Rest: true, Evidence: "section 11.11; fr-config-manager leaves them out"},
 		Volatile: []string{"/_rev"}, Protected: func(*Resource) bool { return true },
@@ -265,7 +265,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "application", Plural: "applications", Doc: "application of the applications page: its template, connector and mappings",
-		Realm: true, Class: Dynamic, OnRequest: true, NamePath: "/name",
+		Realm: true, Class: Dynamic, Schema: "application.json", OnRequest: true, NamePath: "/name",
 		API: API{
 			Path: "/openidm/managed/{realm}_application/{id}",
 			List: List{"GET", "/openidm/managed/{realm}_application", "_queryFilter=true&_pageSize=1000&_fields=authoritative,connectorId,description,icon,mappingNames,name,ssoEntities,templateName,templateVersion,uiConfig,url"},
@@ -281,7 +281,7 @@ var idmTypes = []Type{
 	},
 	{
 		Name: "service-object", Plural: "service objects", Doc: "managed object that carries configuration: a role, a service user",
-		Class: Dynamic, OnRequest: true, ID: "{parent}/{/_id}", NamePath: "/userName|/name|/mail",
+		Class: Dynamic, Schema: "service-object.json", OnRequest: true, ID: "{parent}/{/_id}", NamePath: "/userName|/name|/mail",
 		API: API{
 			Path: "/openidm/managed/{id}", Keyed: true, Drop: []string{"_rev"},
 			Evidence: "section 11.12; only those that the files have are read; frodo has no place for them",
