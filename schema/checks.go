@@ -42,6 +42,16 @@ type Checks struct {
 	Relations bool
 	// Endpoint says that the resource is a script behind a path.
 	Endpoint bool
+	// AccessRules is the pointer of the list of rules that say who may call what.
+	AccessRules string
+	// Audit says that the resource is an audit configuration: handlers, and who answers queries.
+	Audit bool
+	// Directives is the pointer of an object whose names are CSP directives.
+	Directives string
+	// SecretLabels are patterns of identifiers that are part of secret labels.
+	SecretLabels []string
+	// Overlaps says that the resource is a document by path, which a typed one may be too.
+	Overlaps bool
 	// Mapping says that the resource is a mapping from one set of objects to another.
 	Mapping bool
 }
@@ -118,6 +128,7 @@ var checkRows = []Checks{
 		},
 		RealmObjects: []string{"/identityResource", "/nodeConfigs/*/identityResource"},
 		Debug:        []string{"", "/uiConfig"},
+		SecretLabels: []string{"/nodeConfigs/*/*ecretLabel", "/nodeConfigs/*/*ecretLabelIdentifier"},
 		Secrets:      []string{"/nodeConfigs/*/*assword", "/nodeConfigs/*/*Secret", "/nodeConfigs/*/apiKey"},
 	},
 	{
@@ -158,6 +169,10 @@ var checkRows = []Checks{
 		PlainID: nameOfCORS, PlainIDHint: `Use only numerals, letters, and hyphens.`,
 	},
 	{Type: "managed-object", Relations: true},
+	{Type: "access", AccessRules: "/configs"},
+	{Type: "audit", Audit: true},
+	{Type: "csp", Directives: "/directives"},
+	{Type: "raw", Overlaps: true},
 	{Type: "mapping", Mapping: true},
 	{Type: "sync-mapping", Mapping: true},
 	{Type: "endpoint", Endpoint: true},

@@ -50,7 +50,7 @@ func define(c Code, b positives, g negatives) registered {
 // registry is the table of all findings, in the order in which `lockstep explain` lists them.
 var registry = sync.OnceValue(func() []registered {
 	return slices.Concat(fileCodes(), resourceCodes(), schemaCodes(), journeyCodes(), referenceCodes(), scriptCodes(),
-		emailCodes(), esvCodes(), secretCodes(), corsCodes(), idmCodes())
+		emailCodes(), esvCodes(), secretCodes(), corsCodes(), idmCodes(), accessCodes())
 })
 
 var codesByName = sync.OnceValue(func() map[string]Code {

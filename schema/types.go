@@ -160,7 +160,9 @@ type Link struct {
 	Names func(value string) string
 	// Soft: a missing one is a warning, and the order of writing doesn't depend on it.
 	Soft bool
-	Code string // the finding when what it names is not there
+	// HardIfAny: a missing one is an error after all when the source has others of the type, in that realm.
+	HardIfAny bool
+	Code      string // the finding when what it names is not there
 }
 
 // A Default is a value that the server adds when it is absent.

@@ -271,6 +271,7 @@ var journeyTypes = []Type{
 			{Pattern: "/nodeConfigs/*/tree", When: map[string][]string{"/_type/_id": {"InnerTreeEvaluatorNode", "BackChannelInitNode"}}, To: "journey", Code: "journey-missing-inner-journey"},
 			{Pattern: "/nodeConfigs/*/emailTemplateName", To: "email-template", Code: "journey-missing-email-template"},
 			{Pattern: "/nodeConfigs/*/filteredProviders/*", When: map[string][]string{"/_type/_id": {"SelectIdPNode"}}, To: "idp", Code: "journey-missing-idp"},
+			{Pattern: "/nodeConfigs/*/idpEntityId", When: map[string][]string{"/_type/_id": {"product-Saml2Node"}}, To: "saml-remote", ByName: true, Soft: true, HardIfAny: true, Code: "journey-missing-saml-entity"},
 			{Pattern: "/nodes/*/nodeType", To: "custom-node", Soft: true, Names: customNode, Code: missingReference},
 			{Pattern: "/nodeConfigs/*/nodes/*/nodeType", To: "custom-node", Soft: true, Names: customNode, Code: missingReference},
 			{Pattern: "/nodeConfigs/*/stage", When: map[string][]string{"/_type/_id": {"PageNode"}}, To: "theme", Soft: true, Names: stageTheme, Code: "journey-missing-theme"},
@@ -315,6 +316,12 @@ var overrideScripts = []Link{
 	{Pattern: "/overrideOAuth2ClientConfig/*Script", To: "script", None: []string{"[Empty]"}, Soft: true, Code: missingReference},
 	{Pattern: "/agentgroup", To: "agent-group", Soft: true, Code: missingReference},
 }
+
+// What the tenant has from the start need not be in the configuration.
+var (
+	productResourceTypes = []string{"76656a38-5f8e-401b-83aa-4ccb74ce88d2", "d60b7a71-1dc6-44a5-8e48-e4b9d92dee8b", "authenticationResourceType"}
+	productPolicySets    = []string{"oauth2Scopes", "sunAMDelegationService", "FeatureStorePolicySet", "customerApplicationPolicySet"}
+)
 
 var authorizationTypes = []Type{
 	{
@@ -374,7 +381,7 @@ var authorizationTypes = []Type{
 		},
 		Volatile: append([]string{"/_id"}, authored...), Unordered: []string{"/patterns"},
 		Protected: func(r *Resource) bool {
-			return slices.Contains([]string{"76656a38-5f8e-401b-83aa-4ccb74ce88d2", "d60b7a71-1dc6-44a5-8e48-e4b9d92dee8b", "authenticationResourceType"}, r.ID) || Str(r.Body, "/name") == "Delegation Service"
+			return slices.Contains(productResourceTypes, r.ID) || Str(r.Body, "/name") == "Delegation Service"
 		},
 		FrConfig: FrConfig{Path: "realms/{realm}/authorization/resource-types/{name}.json"},
 		Frodo:    Frodo{Section: "resourcetype"},
@@ -387,9 +394,9 @@ var authorizationTypes = []Type{
 			Create: "POST " + realmBase + "/applications/?_action=create", Drop: append([]string{"_id"}, notSent...), Evidence: "section 10.12",
 		},
 		Volatile: append([]string{"/_id"}, authored...), Unordered: []string{"/conditions", "/subjects", "/resourceTypeUuids", "/attributeNames"},
-		Links: []Link{{Pattern: "/resourceTypeUuids/*", To: "resource-type", Soft: true, Code: missingReference}},
+		Links: []Link{{Pattern: "/resourceTypeUuids/*", To: "resource-type", None: productResourceTypes, Soft: true, HardIfAny: true, Code: "policy-missing-reference"}},
 		Protected: func(r *Resource) bool {
-			return slices.Contains([]string{"oauth2Scopes", "sunAMDelegationService", "FeatureStorePolicySet", "customerApplicationPolicySet"}, r.ID)
+			return slices.Contains(productPolicySets, r.ID)
 		},
 		FrConfig: FrConfig{Path: "realms/{realm}/authorization/policy-sets/{id}/{id}.json"},
 		Frodo:    Frodo{Section: "policyset"},
@@ -403,8 +410,8 @@ var authorizationTypes = []Type{
 		},
 		Volatile: authored, Unordered: []string{"/resources"},
 		Links: []Link{
-			{Pattern: "/applicationName", To: "policy-set", Soft: true, Code: missingReference},
-			{Pattern: "/resourceTypeUuid", To: "resource-type", Soft: true, Code: missingReference},
+			{Pattern: "/applicationName", To: "policy-set", None: productPolicySets, Soft: true, HardIfAny: true, Code: "policy-missing-reference"},
+			{Pattern: "/resourceTypeUuid", To: "resource-type", None: productResourceTypes, Soft: true, HardIfAny: true, Code: "policy-missing-reference"},
 			{Pattern: "/**/scriptId", To: "script", Soft: true, Code: missingReference},
 		},
 		FrConfig: FrConfig{Path: "realms/{realm}/authorization/policy-sets/{/applicationName}/policies/{id}.json"},

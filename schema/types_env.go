@@ -122,7 +122,7 @@ var accessTypes = []Type{
 	{
 		Name: "idm-authentication", Plural: "IDM authentication", Doc: "how IDM knows who calls it; written last of all",
 		Class: Static, Schema: "idm-authentication.json", API: API{Path: idmConfig + "authentication", Fixed: "authentication", Evidence: "sections 11.2, 11.11"},
-		Volatile: []string{"/_rev"}, Text: idmScripts, Protected: func(*Resource) bool { return true },
+		Volatile: []string{"/_rev"}, Secret: []string{"/rsFilter/clientSecret"}, Text: idmScripts, Protected: func(*Resource) bool { return true },
 		FrConfig: FrConfig{Path: "idm-authentication-config/authentication.json"},
 		Frodo:    Frodo{Section: "idm"},
 	},

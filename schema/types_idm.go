@@ -205,7 +205,7 @@ var idmTypes = []Type{
 			List: List{"GET", "/openidm/internal/role", "_queryFilter=true&_pageSize=1000&_fields=condition,description,name,privileges,temporalConstraints"},
 			Drop: []string{"_rev"}, DropEmpty: []string{"temporalConstraints"}, Evidence: "section 11.12",
 		},
-		Volatile: []string{"/_rev"}, Defaults: []Default{{"/temporalConstraints", []any{}}},
+		Volatile: []string{"/_rev"}, Defaults: []Default{{"/temporalConstraints", []any{}}}, Links: privilegeLinks,
 		Protected: func(r *Resource) bool {
 			list, _ := r.Body["privileges"].([]any)
 			return len(list) == 0
@@ -218,6 +218,7 @@ var idmTypes = []Type{
 		Class: Static, Schema: "org-privileges.json",
 		API:       API{Path: idmConfig + "{id}", IDs: []string{"alphaOrgPrivileges", "bravoOrgPrivileges", "privilegeAssignments"}, Evidence: "section 11.11"},
 		Volatile:  []string{"/_rev"},
+		Links:     privilegeLinks,
 		Protected: func(*Resource) bool { return true },
 		FrConfig:  FrConfig{Path: "org-privileges/{id}.json"},
 		Frodo:     Frodo{Section: "idm"},
@@ -291,6 +292,9 @@ var idmTypes = []Type{
 		Frodo:    Frodo{Section: "serviceObject", Own: true},
 	},
 }
+
+// privilegeLinks are the managed objects that privileges are for.
+var privilegeLinks = []Link{{Pattern: "/privileges/*/path", To: "managed-object", Soft: true, Names: managedName, Code: missingReference}}
 
 // mappingLinks are what a mapping reads and writes.
 var mappingLinks = []Link{

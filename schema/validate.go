@@ -57,7 +57,7 @@ func rules() []rule {
 	return []rule{
 		checkSchema, checkReferences, checkExpects, checkRealmObjects, checkJourney, checkGraph, checkNames, checkContents, checkDynamic,
 		checkDeclaration, checkUnused, checkSecrets, checkSecretTexts, checkCORS, checkHeaders, checkCORSAgreement, checkScripts, checkEmail,
-		checkRequired, checkURLs, checkOneDefault, checkIDM,
+		checkRequired, checkURLs, checkOneDefault, checkIDM, checkAccess, checkAudit, checkDirectives, checkSecretLabels, checkOverlaps,
 	}
 }
 
@@ -211,7 +211,7 @@ func (c *checker) knows(k Key) bool {
 // checkReferences reports references that lead nowhere.
 func checkReferences(c *checker, t *Type, r *Resource) {
 	for _, ref := range c.references(r) {
-		if ref.Found || ref.Code == "" || !c.knows(ref.To) {
+		if ref.Found || ref.Code == "" || !c.knows(ref.To) || c.leftOut(t, ref) {
 			continue
 		}
 		pos := r.Source.At(ref.Pointer)
@@ -220,7 +220,7 @@ func checkReferences(c *checker, t *Type, r *Resource) {
 			pos = r.Source.AtText(ref.Pointer, text, ref.Start, ref.End)
 		}
 		d := c.reportAt(r, ref.Pointer, pos, ref.Code, c.missingMessage(t, r, ref), c.missingHint(ref))
-		if ref.Soft {
+		if ref.Soft && !(ref.Link != nil && ref.Link.HardIfAny && c.hasAny(ref.To)) {
 			d.Severity = Warning
 		}
 		if c.isPartialExport(ref.To.Type) {
