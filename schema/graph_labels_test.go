@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ type graphLabel struct {
 	Themes         []idName `json:"themes"`
 	IDPs           []idName `json:"idps"`
 	CustomNodes    []idName `json:"customNodeTypes"`
+	SAML           []idName `json:"samlEntities"`
 	Dangling       []struct {
 		Target string `json:"target"`
 	} `json:"danglingConnections"`
@@ -80,8 +82,17 @@ func TestJourneyGraphLabels(t *testing.T) {
 		for _, x := range l.CustomNodes { // the labels have the service's name; its first version is the resource
 			want["custom-node "+x.ID+"-1"] = true
 		}
+		for _, x := range l.SAML { // by entity id; of the hosted ones nodes have the alias only
+			if slices.Contains(x.How, "remote") {
+				want["saml-remote "+x.ID] = true
+			}
+		}
 		for _, ref := range schema.ReferencesOf(set, r) {
-			got[ref.To.Type+" "+ref.To.ID] = true
+			name := ref.To.ID
+			if ref.Link != nil && ref.Link.ByName {
+				name = ref.Value
+			}
+			got[ref.To.Type+" "+name] = true
 		}
 		for _, d := range l.Dangling {
 			want["dangling "+d.Target] = true
