@@ -108,7 +108,7 @@ func ESVsOf(r *Resource) []string {
 }
 
 // MentionedESVs are the names of ESVs that stand anywhere in a set, in whatever form, declarations aside.
-func MentionedESVs(s *Set) map[string]bool { return newChecker(s, Options{}).mentioned() }
+func MentionedESVs(s *Set) map[string]bool { return newKnown(s, Options{}).mentioned() }
 
 // HoldsTenant says whether a rule may take a type for the sign of a whole tenant's configuration: there are
 // scripts and journeys.

@@ -48,15 +48,20 @@ type resolver struct {
 
 func newResolver(s *Set) *resolver { return &resolver{set: s} }
 
+// index prepares byName, which then changes nothing any more.
+func (r *resolver) index() {
+	r.names = map[Key]Key{}
+	for _, res := range r.set.All() {
+		named := Key{Type: res.Type, Realm: res.Realm, ID: res.Name()}
+		if _, ok := r.names[named]; !ok {
+			r.names[named] = res.Key
+		}
+	}
+}
+
 func (r *resolver) byName(k Key) (Key, bool) {
 	if r.names == nil {
-		r.names = map[Key]Key{}
-		for _, res := range r.set.All() {
-			named := Key{Type: res.Type, Realm: res.Realm, ID: res.Name()}
-			if _, ok := r.names[named]; !ok {
-				r.names[named] = res.Key
-			}
-		}
+		r.index()
 	}
 	found, ok := r.names[k]
 	return found, ok

@@ -47,14 +47,17 @@ func (c *checker) restricted(r *Resource, esv, pointer string, pos Pos, who stri
 	if v == nil || v.Body["useInPlaceholders"] != false {
 		return
 	}
-	if at, ok := c.restrictedAt[r.Key.String()+" "+esv]; ok && r.Key != (Key{}) {
+	if at, ok := c.restrictedAt[esv]; ok && r.Key != (Key{}) {
 		c.found[at].relate(pos, "here as well")
 		return
 	}
 	d := c.reportAt(r, pointer, pos, "esv-restricted", fmt.Sprintf("%s %s, a secret that may be used in secret mappings only", who, esv),
 		"It was created with useInPlaceholders false, which can't be changed. Map it to a secret ID, or create another secret without the restriction.")
 	d.relate(v.Source.At("/useInPlaceholders"), "restricted here")
-	c.restrictedAt[r.Key.String()+" "+esv] = len(c.found) - 1
+	if c.restrictedAt == nil {
+		c.restrictedAt = map[string]int{}
+	}
+	c.restrictedAt[esv] = len(c.found) - 1
 }
 
 // alias reports a secret mapping that names a variable: only secrets can be mapped.
@@ -83,12 +86,6 @@ func (c *checker) legacy(r *Resource, pointer string, pos Pos, name, rest string
 
 // deletedESV reports a reference to an ESV that the base declares and the change takes away.
 func (c *checker) deletedESV(ref ESVReference) bool {
-	if c.opts.Base == nil {
-		return false
-	}
-	if c.base == nil {
-		c.base = c.opts.Base.Declared()
-	}
 	if !c.base[ref.ESV] {
 		return false
 	}
@@ -103,28 +100,25 @@ func (c *checker) deletedESV(ref ESVReference) bool {
 
 var mention = regexp.MustCompile(`esv[.-][a-z0-9._-]+`)
 
-// mentioned lists all names of ESVs that stand anywhere: what a dynamic getProperty builds out of
+// findMentioned lists all names of ESVs that stand anywhere: what a dynamic getProperty builds out of
 // constants counts as used.
-func (c *checker) mentioned() map[string]bool {
-	if c.mentions != nil {
-		return c.mentions
-	}
-	c.mentions = map[string]bool{}
+func (k *known) findMentioned() map[string]bool {
+	mentions := map[string]bool{}
 	note := func(s string) {
 		if !strings.Contains(s, "esv") {
 			return
 		}
 		for _, name := range mention.FindAllString(s, -1) {
-			c.mentions[strings.ReplaceAll(strings.TrimRight(name, "."), ".", "-")] = true
+			mentions[strings.ReplaceAll(strings.TrimRight(name, "."), ".", "-")] = true
 		}
 	}
-	for _, r := range c.all {
+	for _, r := range k.all {
 		if t, ok := TypeOf(r.Type); ok && t.Class == PerEnvironment {
 			continue
 		}
 		eachString(r.Body, note)
 	}
-	for _, o := range c.set.Others {
+	for _, o := range k.set.Others {
 		if o.Value == nil {
 			note(string(o.File.Data))
 			continue
@@ -136,7 +130,7 @@ func (c *checker) mentioned() map[string]bool {
 			}
 		})
 	}
-	return c.mentions
+	return mentions
 }
 
 func eachString(v any, f func(string)) {
@@ -157,7 +151,7 @@ func eachString(v any, f func(string)) {
 
 // checkUnused reports ESVs that nothing uses, where the set holds more than ESVs.
 func checkUnused(c *checker, t *Type, r *Resource) {
-	if t.Class != PerEnvironment || r.Source == nil || !c.hasScripts() || c.mentioned()[r.ID] {
+	if t.Class != PerEnvironment || r.Source == nil || !c.whole || c.mentioned()[r.ID] {
 		return
 	}
 	if placeholders.CheckESVName(r.ID) != nil {
@@ -167,10 +161,10 @@ func checkUnused(c *checker, t *Type, r *Resource) {
 		"If no other environment needs it, delete it. The tenant does so only when no script refers to it, not even one that no journey uses.")
 }
 
-// hasScripts says whether the set is a tenant's configuration rather than a part of it.
-func (c *checker) hasScripts() bool {
-	return c.opts.Tenant || HoldsTenant(func(typ string) bool {
-		for k := range c.set.byKey {
+// hasScripts says whether a set is a tenant's configuration rather than a part of it.
+func hasScripts(s *Set) bool {
+	return HoldsTenant(func(typ string) bool {
+		for k := range s.byKey {
 			if k.Type == typ {
 				return true
 			}

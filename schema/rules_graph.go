@@ -134,22 +134,19 @@ type nodeUse struct {
 	pointer string
 }
 
-// nodeUses finds who uses each node of a realm.
-func (c *checker) nodeUses() map[Key][]nodeUse {
-	if c.uses != nil {
-		return c.uses
-	}
-	c.uses = map[Key][]nodeUse{}
-	for _, r := range c.all {
+// findNodeUses finds who uses each node of a realm.
+func (k *known) findNodeUses() map[Key][]nodeUse {
+	uses := map[Key][]nodeUse{}
+	for _, r := range k.all {
 		if t, ok := TypeOf(r.Type); !ok || !t.Journey {
 			continue
 		}
 		for _, ref := range NodeRefs(r.Body) {
-			k := Key{Type: ref.Type, Realm: r.Realm, ID: ref.ID}
-			c.uses[k] = append(c.uses[k], nodeUse{r, ref.Pointer})
+			node := Key{Type: ref.Type, Realm: r.Realm, ID: ref.ID}
+			uses[node] = append(uses[node], nodeUse{r, ref.Pointer})
 		}
 	}
-	return c.uses
+	return uses
 }
 
 // sharedNodes reports nodes that are used twice. The tenant keeps nodes by type and id for the whole
@@ -202,19 +199,7 @@ func (c *checker) innerJourneys(r *Resource) {
 }
 
 // inner lists a journey's inner journeys.
-func (c *checker) inner(r *Resource) []Reference {
-	if refs, ok := c.innerOf[r.Key]; ok {
-		return refs
-	}
-	var refs []Reference
-	for _, ref := range c.references(r) {
-		if ref.Code != "" && ref.Code == checksOf(r.Type).Inner {
-			refs = append(refs, ref)
-		}
-	}
-	c.innerOf[r.Key] = refs
-	return refs
-}
+func (k *known) inner(r *Resource) []Reference { return k.innerOf[r.Key] }
 
 // pathTo finds the shortest-named way from one journey to another through inner journeys: the keys on
 // it, both ends included; nil when there is none.

@@ -44,18 +44,16 @@ func namePointer(t *Type) string {
 	return "/_id"
 }
 
-// foldedNames are the resources whose names are files' names, by their names in lower case.
-func (c *checker) foldedNames() map[Key][]*Resource {
-	if c.folded == nil {
-		c.folded = map[Key][]*Resource{}
-		for _, r := range c.all {
-			if checksOf(r.Type).FileID {
-				k := Key{Type: r.Type, Realm: r.Realm, ID: strings.ToLower(r.Name())}
-				c.folded[k] = append(c.folded[k], r)
-			}
+// findFoldedNames finds the resources whose names are files' names, by their names in lower case.
+func (k *known) findFoldedNames() map[Key][]*Resource {
+	folded := map[Key][]*Resource{}
+	for _, r := range k.all {
+		if checksOf(r.Type).FileID {
+			name := Key{Type: r.Type, Realm: r.Realm, ID: strings.ToLower(r.Name())}
+			folded[name] = append(folded[name], r)
 		}
 	}
-	return c.folded
+	return folded
 }
 
 // unsafeName says what is wrong with a name as that of a file. Characters that the layouts write in

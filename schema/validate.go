@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -27,27 +30,49 @@ type Options struct {
 	Tenant bool
 }
 
-// Validate checks a set against the JSON Schemas and the rules. The findings are sorted.
+// Validate checks a set against the JSON Schemas and the rules. The findings are sorted. Resources are looked
+// at side by side; what is found does not depend on how.
 func Validate(s *Set, o Options) Diagnostics {
-	c := newChecker(s, o)
-	maps.Copy(c.esvs, s.Declared())
-	c.knowsESVs = len(c.esvs) > 0 || o.ESVs != nil
-	maps.Copy(c.esvs, o.ESVs)
-	for _, r := range c.all {
-		t, ok := TypeOf(r.Type)
-		if !ok || o.Only != nil && !o.Only(r.Key) {
-			continue
+	k := newKnown(s, o)
+	n := len(k.all)
+	found := make([]Diagnostics, n+len(s.Others))
+	eachParallel(len(found), func(i int) {
+		c := &checker{known: k}
+		if i < n {
+			c.resource(k.all[i])
+		} else {
+			c.other(s.Others[i-n])
 		}
-		for _, rule := range rules() {
-			rule(c, t, r)
-		}
+		found[i] = c.found
+	})
+	out := slices.Concat(found...).WithSeverities(o.Severities)
+	out.Sort()
+	return out
+}
+
+// resource looks at one resource, unless it is not asked for.
+func (c *checker) resource(r *Resource) {
+	t, ok := TypeOf(r.Type)
+	if !ok || c.opts.Only != nil && !c.opts.Only(r.Key) {
+		return
 	}
-	for _, other := range s.Others {
-		c.other(other)
+	for _, rule := range rules() {
+		rule(c, t, r)
 	}
-	found := c.found.WithSeverities(o.Severities)
-	found.Sort()
-	return found
+}
+
+// eachParallel calls f for 0..n-1, each once, on all processors.
+func eachParallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A rule looks at one resource.
@@ -61,61 +86,76 @@ func rules() []rule {
 	}
 }
 
-// checker collects the findings of one Validate.
+// A checker collects the findings about one resource or file. What it knows of the others is shared.
 type checker struct {
+	*known
+	found Diagnostics
+	// restrictedAt is where in found the use of a restricted secret was reported, by the secret's name.
+	restrictedAt map[string]int
+	scanned      *Scanned
+}
+
+// known is what all checkers of one Validate share. After newKnown nobody changes it.
+type known struct {
 	set       *Set
 	opts      Options
-	refs      *resolver
 	esvs      map[string]bool
 	knowsESVs bool // there is something to hold references against
-	found     Diagnostics
 
 	// What several rules ask for is found once.
 	all      []*Resource // of the set, sorted
 	links    map[*Resource][]Reference
 	innerOf  map[Key][]Reference
-	uses     map[Key][]nodeUse
-	folded   map[Key][]*Resource
 	declared map[string]*Resource // ESVs by name
-	scans    map[*Resource]Scanned
-	// restrictedAt is where in found a resource's use of a restricted secret was reported.
-	restrictedAt map[string]int
-	mentions     map[string]bool // ESVs that are spoken of anywhere
-	base         map[string]bool // ESVs that the base declares
+	base     map[string]bool      // ESVs that the base declares
+	whole    bool                 // the set is a tenant's configuration rather than a part of it
+
+	// nodeUses, foldedNames and mentioned are found when the first rule asks.
+	nodeUses    func() map[Key][]nodeUse
+	foldedNames func() map[Key][]*Resource
+	mentioned   func() map[string]bool // ESVs that are spoken of anywhere
 }
 
-func newChecker(s *Set, o Options) *checker {
-	c := &checker{
-		set: s, opts: o, refs: newResolver(s), esvs: map[string]bool{}, all: s.All(), links: map[*Resource][]Reference{},
-		innerOf: map[Key][]Reference{}, declared: map[string]*Resource{}, scans: map[*Resource]Scanned{},
-		restrictedAt: map[string]int{},
+func newKnown(s *Set, o Options) *known {
+	k := &known{
+		set: s, opts: o, esvs: map[string]bool{}, all: s.All(), links: make(map[*Resource][]Reference, s.Len()),
+		innerOf: map[Key][]Reference{}, declared: map[string]*Resource{}, whole: o.Tenant || hasScripts(s),
 	}
-	for _, r := range c.all {
+	maps.Copy(k.esvs, s.Declared())
+	k.knowsESVs = len(k.esvs) > 0 || o.ESVs != nil
+	maps.Copy(k.esvs, o.ESVs)
+	if o.Base != nil {
+		k.base = o.Base.Declared()
+	}
+	refs := newResolver(s)
+	refs.index()
+	links := make([][]Reference, len(k.all))
+	eachParallel(len(k.all), func(i int) { links[i] = refs.of(k.all[i]) })
+	for i, r := range k.all {
+		k.links[r] = links[i]
 		if t, ok := TypeOf(r.Type); ok && t.Class == PerEnvironment {
-			c.declared[r.ID] = r
+			k.declared[r.ID] = r
+		}
+		if code := checksOf(r.Type).Inner; code != "" {
+			k.innerOf[r.Key] = slices.DeleteFunc(slices.Clone(links[i]), func(ref Reference) bool { return ref.Code != code })
 		}
 	}
-	return c
+	k.nodeUses = sync.OnceValue(k.findNodeUses)
+	k.foldedNames = sync.OnceValue(k.findFoldedNames)
+	k.mentioned = sync.OnceValue(k.findMentioned)
+	return k
 }
 
-// references lists what a resource refers to.
-func (c *checker) references(r *Resource) []Reference {
-	refs, ok := c.links[r]
-	if !ok {
-		refs = c.refs.of(r)
-		c.links[r] = refs
-	}
-	return refs
-}
+// references lists what a resource of the set refers to.
+func (k *known) references(r *Resource) []Reference { return k.links[r] }
 
-// scan looks through a resource.
+// scan looks through the checker's resource.
 func (c *checker) scan(r *Resource) Scanned {
-	found, ok := c.scans[r]
-	if !ok {
-		found = scanResource(r)
-		c.scans[r] = found
+	if c.scanned == nil {
+		found := scanResource(r)
+		c.scanned = &found
 	}
-	return found
+	return *c.scanned
 }
 
 // report adds a finding about the value at pointer.
