@@ -220,9 +220,12 @@ func (d *Diagnostic) setExcerpt(lines []string, from int) {
 	}
 	d.Excerpt, d.ExcerptLine = make([]string, len(lines)), from
 	for i, l := range lines {
-		d.Excerpt[i] = maskSecrets(l)
+		d.Excerpt[i] = ExcerptLine(l)
 	}
 }
+
+// ExcerptLine is a line of a file as an excerpt shows it: without its end, values that may be secret hidden.
+func ExcerptLine(line string) string { return maskSecrets(strings.TrimRight(line, "\r\n")) }
 
 // secretMember is a JSON member whose name says that its value is secret.
 var secretMember = regexp.MustCompile(`(?i)("(?:[^"]*(?:secret|password|passwd|passphrase|private_?key|api_?key|access_?key)[^"]*|[^"]*token|valueBase64)"\s*:\s*")((?:[^"\\]|\\.)*)`)

@@ -31,9 +31,10 @@ type app struct {
 	now            func() time.Time
 	transport      http.RoundTripper // nil means the network
 	terminal       func(io.Writer) (width int, ok bool)
+	cacheDir       func() (string, error) // the user's; nil means that nothing is kept
 
 	chdir, configFile, output, color string
-	quiet, yes, all                  bool
+	quiet, yes, all, noCache         bool
 	parallel                         int
 	timeout                          time.Duration
 
@@ -45,7 +46,7 @@ type app struct {
 
 func newApp() *app {
 	return &app{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, now: time.Now,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, now: time.Now, cacheDir: os.UserCacheDir,
 		terminal: func(w io.Writer) (int, bool) {
 			f, ok := w.(*os.File)
 			if !ok || !term.IsTerminal(int(f.Fd())) {

@@ -111,6 +111,7 @@ func globalFlags(a *app, f *pflag.FlagSet) {
 	f.StringVarP(&a.output, "output", "o", "text", "output format: text, json, markdown and others, by command")
 	f.StringVar(&a.color, "color", "auto", "colour: auto, always, never (NO_COLOR is honoured)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
+	f.BoolVar(&a.noCache, "no-cache", false, "read and check everything anew (LOCKSTEP_CACHE=off does it always)")
 	f.BoolVar(&a.all, "all", false, "show what is folded away otherwise: nodes that only moved, the rest of long texts")
 	f.IntVar(&a.parallel, "parallel", 0, "requests in flight at most (default: the environment's, else 8)")
 	f.DurationVar(&a.timeout, "timeout", 0, "time limit of one request to a tenant, its whole answer included (default: the environment's, else 1m)")

@@ -45,40 +45,62 @@ func repoOptions(p *config.Project, origin string) repo.Options {
 	return repo.Options{Layout: repo.Layout(p.Config.Layout), Types: p.Config.Types, Realms: p.Config.Realms, Ignore: p.Config.Ignore, Origin: origin}
 }
 
-func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
-	path, own := p.Dir(), true
+// A pathSource is a folder or file of the disk that is to be read, and the commit that is checked out there.
+type pathSource struct {
+	path            string // absolute
+	own             bool   // it is the project's own configuration
+	top, dir        string // of what is own: the top of the repository, and the configuration's folder below it
+	commit, subject string
+	options         repo.Options
+}
+
+func (a *app) pathSource(p *config.Project, source string) (pathSource, error) {
+	s := pathSource{path: p.Dir(), own: true, options: repoOptions(p, ".")}
 	if source != "" {
 		var err error
-		if path, err = a.path(source); err != nil {
-			return nil, err
+		if s.path, err = a.path(source); err != nil {
+			return s, err
 		}
-		own = path == p.Root || path == p.Dir()
+		s.own = s.path == p.Root || s.path == p.Dir()
 	}
-	l := &loaded{}
-	g, giterr := repo.OpenGit(path)
+	g, giterr := repo.OpenGit(s.path)
 	if giterr == nil {
 		if commit, err := g.Resolve("HEAD"); err == nil {
-			l.commit, l.subject = commit, g.Subject("HEAD")
+			s.commit, s.subject = commit, g.Subject("HEAD")
 		}
+	}
+	if !s.own {
+		// Another folder may be in another layout.
+		s.options = repoOptions(p, source)
+		s.options.Layout = ""
+		return s, nil
+	}
+	// The project's own files are named from the top of the repository, as in a commit.
+	s.top = p.Root
+	if giterr == nil {
+		s.top = g.Root()
 	}
 	var err error
-	if own {
-		// The project's own files are named from the top of the repository, as in a commit.
-		top := p.Root
-		if giterr == nil {
-			top = g.Root()
-		}
-		dir, berr := below(top, p.Dir())
-		if berr != nil {
-			return nil, berr
-		}
-		l.Set, l.diags, err = repo.LoadIn(top, dir, repoOptions(p, "."))
+	s.dir, err = below(s.top, p.Dir())
+	return s, err
+}
+
+func (s pathSource) load() (l *loaded, err error) {
+	l = &loaded{commit: s.commit, subject: s.subject}
+	if s.own {
+		l.Set, l.diags, err = repo.LoadIn(s.top, s.dir, s.options)
 	} else {
-		// Another folder may be in another layout.
-		o := repoOptions(p, source)
-		o.Layout = ""
-		l.Set, l.diags, err = repo.LoadPath(path, o)
+		l.Set, l.diags, err = repo.LoadPath(s.path, s.options)
 	}
+	return l, err
+}
+
+func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
+	s, err := a.pathSource(p, source)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.load()
 	if err != nil {
 		return nil, err
 	}

@@ -58,23 +58,14 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 		return err
 	}
 	start := a.now()
-	set, err := a.load(ctx, p, o.source)
+	v, err := a.validate(ctx, p, o)
 	if err != nil {
 		return err
 	}
-	var base *loaded
-	if o.base != "" {
-		if base, err = a.load(ctx, p, o.base); err != nil {
-			return err
-		}
-	}
-	diags := a.findingsSince(p, set, base)
-	if base != nil {
-		diags = diags.New(a.findings(p, base))
-	}
+	diags := v.Findings
 	r := &report.Report{
-		Title: "Validation", Tool: "lockstep " + toolVersion(), Source: set.Origin, Commit: set.Commit,
-		Checked: true, Findings: diags, Resources: set.Len(), Unmanaged: set.Unmanaged,
+		Title: "Validation", Tool: "lockstep " + toolVersion(), Source: v.Origin, Commit: v.Commit,
+		Checked: true, Findings: diags, Resources: v.Resources, Unmanaged: v.Unmanaged,
 	}
 	if format == report.Text {
 		r.Elapsed = a.now().Sub(start)
@@ -83,6 +74,39 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 		return err
 	}
 	return failOnFindings(diags, failOn)
+}
+
+// validated is what validate finds. It is what the cache keeps.
+type validated struct {
+	Origin, Commit string
+	Resources      int
+	Unmanaged      []schema.Unmanaged
+	Findings       schema.Diagnostics
+}
+
+// validate finds what is wrong with a source, or takes it from the cache when nothing has changed.
+func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions) (*validated, error) {
+	c := a.openCache(p, o)
+	if v := c.get(); v != nil {
+		return v, nil
+	}
+	set, err := a.load(ctx, p, o.source)
+	if err != nil {
+		return nil, err
+	}
+	var base *loaded
+	if o.base != "" {
+		if base, err = a.load(ctx, p, o.base); err != nil {
+			return nil, err
+		}
+	}
+	diags := a.findingsSince(p, set, base)
+	if base != nil {
+		diags = diags.New(a.findings(p, base))
+	}
+	v := &validated{Origin: set.Origin, Commit: set.Commit, Resources: set.Len(), Unmanaged: set.Unmanaged, Findings: diags}
+	c.put(v)
+	return v, nil
 }
 
 // findings are what was found while reading and what the rules find, less what is exempted, with the

@@ -1,0 +1,216 @@
+package repo
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Sum is the SHA-256 of some content.
+type Sum [sha256.Size]byte
+
+func (s Sum) String() string { return hex.EncodeToString(s[:]) }
+
+// Stamps are what a Fingerprint saw of each file: its content's sum, and what the file system says when a file
+// has not been written since.
+type Stamps struct {
+	at    time.Time // when the walk began
+	files map[string]stamp
+}
+
+// stamp is one file's. mtime and ctime are nanoseconds since 1970.
+type stamp struct {
+	size, mtime, ctime int64
+	inode, device      uint64
+	sum                Sum
+}
+
+// same says whether the file system still tells the same of a file.
+func (s stamp) same(o stamp) bool {
+	return s.size == o.size && s.mtime == o.mtime && s.ctime == o.ctime && s.inode == o.inode && s.device == o.device
+}
+
+// noStamp is in the future, which no reading ever is: its content is read each time.
+func noStamp(info fs.FileInfo) stamp {
+	return stamp{size: info.Size(), mtime: math.MaxInt64, ctime: math.MaxInt64}
+}
+
+// racy is the coarsest step of the clocks that file systems stamp with (FAT's). A file stamped later than that
+// before it was read may have been written again with the same stamp, so that its content is read anew: git's
+// rule for its index.
+const racy = 2 * time.Second
+
+func (s *Stamps) trusts(name string, now stamp) (Sum, bool) {
+	if s == nil {
+		return Sum{}, false
+	}
+	was, ok := s.files[name]
+	limit := s.at.Add(-racy).UnixNano()
+	return was.sum, ok && was.same(now) && was.mtime < limit && was.ctime < limit
+}
+
+// ErrNoFingerprint is wrapped by the errors about a folder whose content can't be summed up: it has links, or
+// what can't be read.
+var ErrNoFingerprint = errors.New("the folder has no fingerprint")
+
+// Fingerprint sums up the names and contents of all files below dir that reading configuration may look at. Of
+// files that known has seen and that the file system says were not written since, the content is not read
+// again. Two folders of one sum are read alike.
+func Fingerprint(dir string, known *Stamps) (Sum, *Stamps, error) {
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		return Sum{}, nil, fmt.Errorf("%w: it is no folder", ErrNoFingerprint)
+	}
+	seen := &Stamps{at: time.Now(), files: map[string]stamp{}}
+	names, err := seen.walk(dir)
+	if err != nil {
+		return Sum{}, nil, err
+	}
+	sums := make([]Sum, len(names))
+	var next atomic.Int64
+	var failed atomic.Bool
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < len(names); i = int(next.Add(1) - 1) {
+				now, ok := seen.files[names[i]]
+				if !ok {
+					continue // its name is all that counts
+				}
+				if sums[i], ok = known.trusts(names[i], now); ok {
+					continue
+				}
+				data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(names[i])))
+				if err != nil {
+					failed.Store(true)
+				}
+				sums[i] = sha256.Sum256(data)
+			}
+		})
+	}
+	wg.Wait()
+	if failed.Load() {
+		return Sum{}, nil, fmt.Errorf("%w: a file can't be read", ErrNoFingerprint)
+	}
+	h := sha256.New()
+	for i, name := range names {
+		fmt.Fprintf(h, "%d %s\x00", len(name), name)
+		h.Write(sums[i][:])
+		if now, ok := seen.files[name]; ok {
+			now.sum = sums[i]
+			seen.files[name] = now
+		}
+	}
+	return Sum(h.Sum(nil)), seen, nil
+}
+
+// walk lists what is below dir, folders included, and stamps the files whose content counts.
+func (s *Stamps) walk(dir string) ([]string, error) {
+	var names []string
+	skip := notConfiguration()
+	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNoFingerprint, err)
+		}
+		if file == dir {
+			return nil
+		}
+		name := filepath.ToSlash(file[len(dir):])
+		name = strings.TrimPrefix(name, "/")
+		switch {
+		case e.IsDir() && (e.Name() == ".git" || e.Name() == ".lockstep"):
+			return fs.SkipDir
+		case e.IsDir():
+			names = append(names, name+"/")
+			return nil
+		case !e.Type().IsRegular():
+			return fmt.Errorf("%w: %s is a link, or neither a file nor a folder", ErrNoFingerprint, name)
+		}
+		names = append(names, name)
+		if !isConfiguration(e.Name(), skip) && !isJSON(name) && !strings.HasSuffix(name, ".gz") && !strings.HasSuffix(name, ".jsonl") {
+			return nil
+		}
+		info, err := e.Info()
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNoFingerprint, err)
+		}
+		if info.Size() > maxFile {
+			return fmt.Errorf("%w: %s is large", ErrNoFingerprint, name)
+		}
+		s.files[name] = stampOf(info)
+		return nil
+	})
+	return names, err
+}
+
+// Append writes the stamps as lines, in no order.
+func (s *Stamps) Append(b []byte) []byte {
+	b = fmt.Appendf(b, "%d\n", s.at.UnixNano())
+	for name, f := range s.files {
+		b = hex.AppendEncode(b, f.sum[:])
+		for _, n := range []int64{f.size, f.mtime, f.ctime} {
+			b = strconv.AppendInt(append(b, ' '), n, 10)
+		}
+		for _, n := range []uint64{f.inode, f.device} {
+			b = strconv.AppendUint(append(b, ' '), n, 10)
+		}
+		b = append(strconv.AppendQuote(append(b, ' '), name), '\n')
+	}
+	return b
+}
+
+// ParseStamps reads what Append wrote.
+func ParseStamps(data []byte) (*Stamps, error) {
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 1<<20)
+	if !lines.Scan() {
+		return nil, errors.New("no stamps")
+	}
+	at, err := strconv.ParseInt(lines.Text(), 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stamps{at: time.Unix(0, at), files: make(map[string]stamp, bytes.Count(data, []byte("\n")))}
+	for lines.Scan() {
+		name, f, err := parseStamp(lines.Text())
+		if err != nil {
+			return nil, err
+		}
+		s.files[name] = f
+	}
+	return s, lines.Err()
+}
+
+func parseStamp(line string) (name string, f stamp, err error) {
+	fields := strings.SplitN(line, " ", 7)
+	if len(fields) != 7 || len(fields[0]) != 2*len(f.sum) {
+		return "", f, errors.New("a stamp has seven fields")
+	}
+	if _, err := hex.Decode(f.sum[:], []byte(fields[0])); err != nil {
+		return "", f, err
+	}
+	for i, n := range []*int64{&f.size, &f.mtime, &f.ctime} {
+		if *n, err = strconv.ParseInt(fields[1+i], 10, 64); err != nil {
+			return "", f, err
+		}
+	}
+	for i, n := range []*uint64{&f.inode, &f.device} {
+		if *n, err = strconv.ParseUint(fields[4+i], 10, 64); err != nil {
+			return "", f, err
+		}
+	}
+	name, err = strconv.Unquote(fields[6])
+	return name, f, err
+}
