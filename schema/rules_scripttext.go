@@ -167,8 +167,9 @@ func declares(code, name string) bool {
 	return re.MatchString(code)
 }
 
-// credential is an assignment of a constant to a name that speaks of a secret.
-var credential = regexp.MustCompile(`(?i)(?:^|[^\w$])["']?([\w$.-]*(?:password|passwd|passphrase|secret|api_?key|access_?key|private_?key|auth_?token|bearer_?token|access_?token|credential)s?)["']?\s*[:=]\s*(["'])([^"'\\\n]{6,200})["']`)
+// credential is an assignment of a constant to a name that speaks of a secret. An upper bound of the constant's
+// length in the expression would make it too large for Go's fast matcher.
+var credential = regexp.MustCompile(`(?i)(?:^|[^\w$])["']?([\w$.-]*(?:password|passwd|passphrase|secret|api_?key|access_?key|private_?key|auth_?token|bearer_?token|access_?token|credential)s?)["']?\s*[:=]\s*(["'])([^"'\\\n]{6,})["']`)
 
 // authHeader is a header's value with the credential in it.
 var authHeader = regexp.MustCompile(`(?i)["'](?:basic|bearer)\s+([A-Za-z0-9+/._~-]{12,}=*)["']`)
@@ -247,6 +248,9 @@ type credentialPlace struct {
 // credentialWords are those of which a name that credential matches has one.
 var credentialWords = []string{"passw", "passphrase", "secret", "key", "token", "credential"}
 
+// maxCredential is how long a constant may be, in bytes, that is taken for a credential.
+const maxCredential = 200
+
 // credentialsIn finds constants that look like credentials, line by line: the expressions are slow,
 // and few lines speak of credentials. Five of a script are enough.
 func credentialsIn(src string) []credentialPlace {
@@ -254,18 +258,22 @@ func credentialsIn(src string) []credentialPlace {
 	if len(lower) != len(src) {
 		lower = src // letters whose lower case has another length: the words are ASCII all the same
 	}
+	assigned, header := containsAny(lower, credentialWords), strings.Contains(lower, "basic ") || strings.Contains(lower, "bearer ")
+	if !assigned && !header {
+		return nil
+	}
 	var out []credentialPlace
 	for at := 0; at < len(src) && len(out) < 5; {
 		end := lineEnd(src, at)
 		line, low := src[at:end], lower[at:end]
-		if assignsConstant(line) && containsAny(low, credentialWords) {
+		if assigned && containsAny(low, credentialWords) && assignsConstant(line) {
 			for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
-				if looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
+				if m[7]-m[6] <= maxCredential && looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
 					out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
 				}
 			}
 		}
-		if strings.Contains(low, "basic ") || strings.Contains(low, "bearer ") {
+		if header && (strings.Contains(low, "basic ") || strings.Contains(low, "bearer ")) {
 			for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
 				if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
 					out = append(out, credentialPlace{"", at + m[0], at + m[1]})
