@@ -97,22 +97,7 @@ func scaleRepo(tb testing.TB, journeys int) (dir string, files [][]byte, total i
 // bytes: the texts count as one JSON string each.
 func BenchmarkValidateScale(b *testing.B) {
 	dir, _, total := scaleRepo(b, 1000)
-	var all [][]byte
-	n := 0
-	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		if !strings.HasSuffix(name, ".json") {
-			data, _ = json.Marshal(string(data))
-		}
-		all, n = append(all, data), n+1
-		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	all := scaleBytes(b, dir)
 	a, _, _ := corpusApp(b)
 	p, err := a.project()
 	if err != nil {
@@ -134,16 +119,89 @@ func BenchmarkValidateScale(b *testing.B) {
 			b.Fatalf("%d findings in what is fine: %+v", len(ds), ds[0])
 		}
 		b.StopTimer()
-		start = time.Now()
-		for _, f := range all {
-			if !json.Valid(f) {
-				b.Fatal("no JSON")
-			}
-		}
-		valid += time.Since(start)
-		b.ReportMetric(float64(n), "files")
+		valid += validTime(b, all)
+		b.ReportMetric(float64(len(all)), "files")
 		b.ReportMetric(loaded.Seconds(), "s-load")
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(ours)/float64(valid), "x-json.Valid")
+}
+
+// BenchmarkValidateScaleCached measures validate where it has run before: with nothing changed since, and with
+// one node of one journey changed each time. The measure is that of BenchmarkValidateScale.
+func BenchmarkValidateScaleCached(b *testing.B) {
+	dir, _, _ := scaleRepo(b, 1000)
+	all := scaleBytes(b, dir)
+	nodes, err := filepath.Glob(filepath.Join(dir, "realms", "alpha", "journeys", "Login0500", "nodes", "*.json"))
+	if err != nil || len(nodes) == 0 {
+		b.Fatal("no nodes", err)
+	}
+	node, err := os.ReadFile(nodes[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, _, _ := corpusApp(b)
+	cache := b.TempDir()
+	a.cacheDir = func() (string, error) { return cache, nil }
+	p, err := a.project()
+	if err != nil {
+		b.Fatal(err)
+	}
+	validate := func(b *testing.B) time.Duration {
+		start := time.Now()
+		if _, err := a.validate(b.Context(), p, validateOptions{source: dir}); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	validate(b)
+	for _, changed := range []bool{false, true} {
+		b.Run(map[bool]string{false: "nothing", true: "one-file"}[changed], func(b *testing.B) {
+			var ours, valid time.Duration
+			for b.Loop() {
+				if changed {
+					node = append(node, ' ')
+					if err := os.WriteFile(nodes[0], node, 0o600); err != nil {
+						b.Fatal(err)
+					}
+				}
+				ours += validate(b)
+				valid += validTime(b, all)
+			}
+			b.ReportMetric(float64(ours)/float64(valid), "x-json.Valid")
+			b.ReportMetric(ours.Seconds()/float64(b.N), "s-validate")
+		})
+	}
+}
+
+// validTime is how long json.Valid takes over all.
+func validTime(b *testing.B, all [][]byte) time.Duration {
+	b.Helper()
+	start := time.Now()
+	for _, f := range all {
+		if !json.Valid(f) {
+			b.Fatal("no JSON")
+		}
+	}
+	return time.Since(start)
+}
+
+// scaleBytes reads all files; texts are one JSON string each.
+func scaleBytes(b *testing.B, dir string) (all [][]byte) {
+	b.Helper()
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if !strings.HasSuffix(name, ".json") {
+			data, _ = json.Marshal(string(data))
+		}
+		all = append(all, data)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return all
 }
