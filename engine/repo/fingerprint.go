@@ -74,51 +74,65 @@ func Fingerprint(dir string, known *Stamps) (Sum, *Stamps, error) {
 		return Sum{}, nil, fmt.Errorf("%w: it is no folder", ErrNoFingerprint)
 	}
 	seen := &Stamps{at: time.Now(), files: map[string]stamp{}}
-	names, err := seen.walk(dir)
+	list, err := listed(dir)
 	if err != nil {
 		return Sum{}, nil, err
 	}
-	sums := make([]Sum, len(names))
+	stamps, errs := make([]stamp, len(list)), make([]error, len(list))
 	var next atomic.Int64
-	var failed atomic.Bool
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(names)) {
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
 		wg.Go(func() {
-			for i := int(next.Add(1) - 1); i < len(names); i = int(next.Add(1) - 1) {
-				now, ok := seen.files[names[i]]
-				if !ok {
-					continue // its name is all that counts
+			for i := int(next.Add(1) - 1); i < len(list); i = int(next.Add(1) - 1) {
+				if list[i].entry != nil {
+					stamps[i], errs[i] = list[i].stamp(dir, known)
 				}
-				if sums[i], ok = known.trusts(names[i], now); ok {
-					continue
-				}
-				data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(names[i])))
-				if err != nil {
-					failed.Store(true)
-				}
-				sums[i] = sha256.Sum256(data)
 			}
 		})
 	}
 	wg.Wait()
-	if failed.Load() {
-		return Sum{}, nil, fmt.Errorf("%w: a file can't be read", ErrNoFingerprint)
+	if err := errors.Join(errs...); err != nil {
+		return Sum{}, nil, fmt.Errorf("%w: %w", ErrNoFingerprint, err)
 	}
 	h := sha256.New()
-	for i, name := range names {
-		fmt.Fprintf(h, "%d %s\x00", len(name), name)
-		h.Write(sums[i][:])
-		if now, ok := seen.files[name]; ok {
-			now.sum = sums[i]
-			seen.files[name] = now
+	for i, x := range list {
+		fmt.Fprintf(h, "%d %s\x00", len(x.name), x.name)
+		h.Write(stamps[i].sum[:])
+		if x.entry != nil {
+			seen.files[x.name] = stamps[i]
 		}
 	}
 	return Sum(h.Sum(nil)), seen, nil
 }
 
-// walk lists what is below dir, folders included, and stamps the files whose content counts.
-func (s *Stamps) walk(dir string) ([]string, error) {
-	var names []string
+// listing is a file or folder below the one that is summed up. A folder's name ends in a slash; entry is nil
+// when the name is all that counts.
+type listing struct {
+	name  string
+	entry fs.DirEntry
+}
+
+// stamp sums up a file's content, unless it is known.
+func (x listing) stamp(dir string, known *Stamps) (stamp, error) {
+	info, err := x.entry.Info()
+	if err != nil {
+		return stamp{}, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return stamp{}, fmt.Errorf("%s is no file, or large", x.name)
+	}
+	now, ok := stampOf(info), false
+	if now.sum, ok = known.trusts(x.name, now); ok {
+		return now, nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(x.name)))
+	now.sum = sha256.Sum256(data)
+	return now, err
+}
+
+// listed lists what is below dir, sorted within each folder.
+func listed(dir string) ([]listing, error) {
+	var list []listing
 	skip := notConfiguration()
 	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -127,32 +141,21 @@ func (s *Stamps) walk(dir string) ([]string, error) {
 		if file == dir {
 			return nil
 		}
-		name := filepath.ToSlash(file[len(dir):])
-		name = strings.TrimPrefix(name, "/")
+		name := strings.TrimPrefix(filepath.ToSlash(file[len(dir):]), "/")
 		switch {
 		case e.IsDir() && (e.Name() == ".git" || e.Name() == ".lockstep"):
 			return fs.SkipDir
 		case e.IsDir():
-			names = append(names, name+"/")
-			return nil
+			name, e = name+"/", nil
 		case !e.Type().IsRegular():
 			return fmt.Errorf("%w: %s is a link, or neither a file nor a folder", ErrNoFingerprint, name)
+		case !isConfiguration(e.Name(), skip) && !isJSON(name) && !strings.HasSuffix(name, ".gz") && !strings.HasSuffix(name, ".jsonl"):
+			e = nil
 		}
-		names = append(names, name)
-		if !isConfiguration(e.Name(), skip) && !isJSON(name) && !strings.HasSuffix(name, ".gz") && !strings.HasSuffix(name, ".jsonl") {
-			return nil
-		}
-		info, err := e.Info()
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrNoFingerprint, err)
-		}
-		if info.Size() > maxFile {
-			return fmt.Errorf("%w: %s is large", ErrNoFingerprint, name)
-		}
-		s.files[name] = stampOf(info)
+		list = append(list, listing{name, e})
 		return nil
 	})
-	return names, err
+	return list, err
 }
 
 // Append writes the stamps as lines, in no order.
