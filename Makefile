@@ -9,7 +9,7 @@ build:
 # -race needs a C compiler; without one the tests run all the same.
 test:
 	@if $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		echo "$(GO) test -race ./..."; $(GO) test -race ./...; \
+		echo "$(GO) test -race -timeout 20m ./..."; $(GO) test -race -timeout 20m ./...; \
 	else \
 		echo "$(GO) test ./...   (no C compiler: without -race)"; $(GO) test ./...; \
 	fi

@@ -224,11 +224,7 @@ func TestCutOffAtEveryWrite(t *testing.T) {
 		"the tenant dies after write": func(n int) sim.Faults { return sim.Faults{CrashAfterWrite: n} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			cut, step := 0, 1
-			if raced && stride() > 1 {
-				step = 3
-				t.Log("every third write; LOCKSTEP_MATRIX=all cuts each, as without the race detector")
-			}
+			cut, step := 0, everyWrite(t)
 			for n := 1; ; n += step {
 				clean := false
 				synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,16 @@ func stride() int {
 	return 5
 }
 
+// everyWrite is the step from one cut off write to the next: each, or every third under the race detector.
+func everyWrite(t *testing.T) int {
+	t.Helper()
+	if raced && stride() > 1 {
+		t.Log("every third write is cut off; LOCKSTEP_MATRIX=all cuts each, and so does a run without the race detector")
+		return 3
+	}
+	return 1
+}
+
 // A mortal process dies at its nth write, to its journal or to a tenant: what it does after that has no
 // effect any more. It dies before a write, in the middle of a line of the journal, or after a write whose
 // answer it does not live to see.

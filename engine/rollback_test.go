@@ -66,8 +66,8 @@ func TestRollback(t *testing.T) {
 // A run is cut off at every write, before or after it, and undone; the undoing is cut off, too.
 func TestRollbackOfACutOffRun(t *testing.T) {
 	for _, late := range []bool{false, true} {
-		cut := 0
-		for n := 1; ; n++ {
+		cut, step := 0, everyWrite(t)
+		for n := 1; ; n += step {
 			clean := false
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoad(t, true)
@@ -104,7 +104,7 @@ func TestRollbackOfACutOffRun(t *testing.T) {
 			}
 			cut++
 		}
-		if cut < 10 {
+		if cut*step < 10 {
 			t.Errorf("%d writes were cut off", cut)
 		}
 	}
