@@ -101,8 +101,8 @@ func (t *Tenant) routeAgents(r *request, target amTarget, rest []string) *reply 
 		return unknown(r)
 	}
 	return t.serveFamily(r, target, family{policy: "EXACT", remaining: -1, upsert: true, wrap: wrap,
-		prepare: func(_ *Tenant, w *change) object {
-			return with(unwrapInherited(w.body), "_id", w.id, "_type", object{"_id": rest[0], "name": title, "collection": true})
+		prepare: func(t *Tenant, w *change) object {
+			return with(t.withoutNulls(unwrapInherited(w.body)), "_id", w.id, "_type", object{"_id": rest[0], "name": title, "collection": true})
 		}}, depth)
 }
 
@@ -143,6 +143,23 @@ func (t *Tenant) allAgents(r *request, target amTarget) *reply {
 		return ok(object{"result": result})
 	}
 	return notAllowed(r)
+}
+
+// withoutNulls is a client without the attributes that AM takes for not sent when they are null: some of its
+// override (recordings since 2025-09; remoteConsentServiceId stays), and before 8.0 its password (2023-09).
+func (t *Tenant) withoutNulls(o object) object {
+	groups := map[string][]string{"overrideOAuth2ClientConfig": {"accessTokenModifierClass", "customLoginUrlTemplate", "oidcClaimsClass"}}
+	if !t.atLeast(8, 0) {
+		groups["coreOAuth2ClientConfig"] = []string{"userpassword"}
+	}
+	for group, names := range groups {
+		for _, name := range names {
+			if v, sent := obj(o[group])[name]; sent && v == nil {
+				o = with(o, group, without(obj(o[group]), name))
+			}
+		}
+	}
+	return o
 }
 
 // isGroup tells the members of an agent that hold attributes: they are wrapped one

@@ -392,6 +392,11 @@ func TestOtherAM(t *testing.T) {
 		t.Errorf("client: %s", made.text)
 	}
 	w.dev.want(200, "PUT", agents+"/OAuth2Client/c", made.body)
+	nulls := w.dev.want(201, "PUT", agents+"/OAuth2Client/n", m{"overrideOAuth2ClientConfig": m{"oidcClaimsClass": nil, "remoteConsentServiceId": nil}})
+	if strings.Contains(nulls.text, "oidcClaimsClass") || !strings.Contains(nulls.text, `"remoteConsentServiceId":null`) {
+		t.Errorf("client with nulls: %s", nulls.text)
+	}
+	w.dev.want(200, "DELETE", agents+"/OAuth2Client/n", nil)
 	if l := w.dev.want(200, "GET", agents+"?_queryFilter=_id+eq+'c'", nil).list("result"); len(l) != 1 {
 		t.Errorf("search: %v", l)
 	}
