@@ -187,7 +187,7 @@ func TestParseFindings(t *testing.T) {
 	env := "environments:\n  dev:\n    url: https://a.example\n    "
 	tests := []struct{ name, text, want string }{
 		{"unknown key", "confg: {}", `1:1: unknown key "confg" | Did you mean "config"?`},
-		{"unknown key, nothing near", "zzzzzzz: {}", `1:1: unknown key "zzzzzzz" | Known: acceptedDrift, config, environments, limits, receive, rules, version`},
+		{"unknown key, nothing near", "zzzzzzz: {}", `1:1: unknown key "zzzzzzz" | Known: acceptedDrift, allowedSigners, audit, config, environments, limits, receive, rules, version`},
 		{"key twice", "version: 1\nversion: 1", `2:1: the key "version" stands twice`},
 		{"environment twice", "environments:\n  a: {url: 'https://a.b'}\n  a: {url: 'https://a.b'}", `3:3: the key "a" stands twice`},
 		{"version", "version: 2", `1:10: this lockstep reads version 1 of lockstep.yaml | A newer lockstep may read it`},
