@@ -54,7 +54,7 @@ func newAllTypes(t *testing.T) *allTypes {
 		}
 	})
 	x := &allTypes{dir: t.TempDir(), sb: sb}
-	yaml := "version: 1\nconfig: {dir: config, layout: flat, types: [all]}\n" + strings.ReplaceAll(sandboxYAML(sb), "\n    role:", "\n    rate: 1000\n    role:")
+	yaml := "version: 1\nconfig: {dir: config, layout: flat, types: [all]}\nrules: {schema-invalid: warning, audit-handler: warning}\n" + strings.ReplaceAll(sandboxYAML(sb), "\n    role:", "\n    rate: 1000\n    role:")
 	if err := os.WriteFile(filepath.Join(x.dir, "lockstep.yaml"), []byte(yaml), 0o644); err != nil {
 		t.Fatal(err)
 	}
