@@ -97,7 +97,7 @@ func partnerCodes() []registered {
 no remote entity of that id, the login fails at the node. Repositories without any remote
 entity are not checked: they are kept per environment, and many leave them out.
 
-  bad    "idpEntityId": "https://idp.example.com"     and only "https://idp.example.com/saml" is there
+  bad    "idpEntityId": "https://idp.example.com"     only "https://idp.example.com/x" is there
   good   the entity id as the remote entity has it`,
 		},
 			bad(`-- alpha/journey/L.json --
@@ -166,7 +166,7 @@ what is named: they may be on the tenant.
 configuration is pushed to the same path, the two overwrite each other, and the one that is
 written last counts.
 
-  bad    raw/openidm/config/authentication.json beside idm-authentication-config/authentication.json
+  bad    raw/openidm/config/authentication.json, idm-authentication-config/authentication.json
   good   one of the two`,
 		},
 			bad(`-- global/raw/openidm%2Fconfig%2Faudit.json --
