@@ -359,13 +359,12 @@ func inherited(v any) (value any, ok bool) {
 
 // throughInherited is the pointer into a body of what has that pointer without the inherited forms.
 func throughInherited(body any, pointer string) string {
-	at, v := "", body
+	at := ""
 	for _, seg := range splitPointer(pointer) {
 		at += Pointer(seg)
-		v, _ = Lookup(body, at)
+		v, _ := Lookup(body, at)
 		if _, ok := inherited(v); ok {
 			at += "/value"
-			v, _ = Lookup(body, at)
 		}
 	}
 	return at
