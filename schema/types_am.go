@@ -204,6 +204,13 @@ var realmTypes = []Type{
 // samlLinks are the scripts that a SAML entity names.
 var samlLinks = []Link{{Pattern: "/**/*Script", To: "script", None: []string{"[Empty]"}, Soft: true, Code: missingReference}}
 
+// samlDefaults are the groups of an entity's settings that AM answers with when they are empty, whether
+// they were written or not (recordings, saml).
+var samlDefaults = []Default{
+	{"/**/clientAuthentication", map[string]any{}}, {"/**/redirectTreeConfiguration", map[string]any{}}, {"/**/applicationContext", map[string]any{}},
+	{"/**/treeConfiguration", map[string]any{}}, {"/**/secrets", map[string]any{}},
+}
+
 var federationTypes = []Type{
 	{
 		Name: "saml-hosted", Plural: "hosted SAML entities", Doc: "SAML entity that the tenant itself is",
@@ -214,7 +221,7 @@ var federationTypes = []Type{
 			Evidence: "section 10.10; dynamic, and promoted all the same",
 		},
 		// AM makes the metadata of its own entities.
-		Volatile: []string{"/_rev", "/metadata", "/entityLocation"}, PerTenant: []string{"/**"}, Links: samlLinks,
+		Volatile: []string{"/_rev", "/metadata", "/entityLocation"}, PerTenant: []string{"/**"}, Links: samlLinks, Defaults: samlDefaults,
 		FrConfig: FrConfig{Path: "realms/{realm}/realm-config/saml/hosted/{name}.json", Wrap: "config"},
 		Frodo:    Frodo{Section: "saml/hosted", Folder: "saml", Lines: []string{"/metadata"}},
 	},
@@ -226,7 +233,7 @@ var federationTypes = []Type{
 			Metadata: true, Drop: []string{"_rev", "metadata"},
 			Evidence: "section 10.10; its metadata is imported, then the rest is written; dynamic, and promoted all the same",
 		},
-		Volatile: []string{"/_rev", "/entityLocation"}, PerTenant: []string{"/**"}, Links: samlLinks,
+		Volatile: []string{"/_rev", "/entityLocation"}, PerTenant: []string{"/**"}, Links: samlLinks, Defaults: samlDefaults,
 		Text:     []Text{{"/metadata", "xml"}},
 		FrConfig: FrConfig{Path: "realms/{realm}/realm-config/saml/remote/{name}.json", Wrap: "config"},
 		Frodo:    Frodo{Section: "saml/remote", Folder: "saml", Lines: []string{"/metadata"}},

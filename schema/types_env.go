@@ -82,7 +82,7 @@ var environmentTypes = []Type{
 			Publish: "POST /auto/orchestration/definition?_action=publish", Parts: []string{"draft", "published"}, Scope: "fr:iga:* fr:autoaccess:*", Extra: true, Drop: []string{"_rev"},
 			Evidence: "section 14; the address that fr-config-manager uses; a draft is written, then published when the file says published",
 		},
-		Volatile: []string{"/_rev", "/_id"},
+		Volatile: []string{"/_rev", "/_id"}, Defaults: []Default{{"/mutable", true}},
 		FrConfig: FrConfig{Path: "iga/workflows/{id}/{id}.json"},
 		Frodo:    Frodo{Section: "workflow"},
 	},
