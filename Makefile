@@ -33,7 +33,7 @@ e2e:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-FUZZTIME ?= 10s
+FUZZTIME ?= 1m
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
