@@ -269,7 +269,7 @@ func scenes() []scene {
 			heading: "Promoted",
 			text:    "The dry run must change what was reviewed, and nothing else. The lock is always given back.",
 			args:    []string{"promote", "staging", "--plan", "plan.json", "--yes"},
-			shows:   []string{"the same that were reviewed", "Promoted to staging", "Login", "unlocked"},
+			shows:   []string{"the same that were reviewed", "Promoted to staging", "Retry Limit Decision in Login", "unlocked"},
 		},
 		{
 			heading: "In lockstep",

@@ -31,6 +31,7 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 	if err != nil {
 		return nil, "", err
 	}
+	pr.nodes = nodeNames(lower)
 	have, _, err := a.esvNames(ctx, p, pr.upper, askAlways)
 	if err != nil {
 		return nil, "", err

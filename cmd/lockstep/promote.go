@@ -86,6 +86,7 @@ after the other; none can be skipped, since each takes its configuration from th
 type pair struct {
 	lower, upper   *config.Environment
 	lowerC, upperC *tenant.Client
+	nodes          map[string]string // what people call the lower tenant's nodes, by id; the preflight learns it
 }
 
 func (a *app) pair(p *config.Project, name string) (*pair, error) {

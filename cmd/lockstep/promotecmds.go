@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine/config"
 	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/engine/tenant"
+	"github.com/lockstep-gitops/lockstep/schema"
 	"github.com/spf13/cobra"
 )
 
@@ -119,7 +121,7 @@ func newPromoteReportCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, _, c, err := a.upperOf(args[0])
+			p, _, c, err := a.upperOf(args[0])
 			if err != nil {
 				return err
 			}
@@ -134,14 +136,15 @@ func newPromoteReportCommand(a *app) *cobra.Command {
 			if format == report.JSON {
 				return a.printJSON(r)
 			}
-			a.printReport(r)
+			a.printReport(r, nodeNames(a.repository(p)))
 			return nil
 		},
 	}
 }
 
-// printReport lists a report's changes by kind of configuration.
-func (a *app) printReport(r engine.PromotionReport) {
+// printReport lists a report's changes by kind of configuration. Reports name nodes by id: names says what
+// people call them.
+func (a *app) printReport(r engine.PromotionReport, names map[string]string) {
 	signs := map[string]string{"added": "+", "modified": "~", "deleted": "-"}
 	item := ""
 	for _, c := range r.Changes {
@@ -153,11 +156,30 @@ func (a *app) printReport(r engine.PromotionReport) {
 		if c.Realm != "" {
 			realm = "  (" + c.Realm + ")"
 		}
-		fmt.Fprintf(a.stdout, "    %s %s%s\n", signs[c.Action], c.Name, realm)
+		fmt.Fprintf(a.stdout, "    %s %s%s\n", signs[c.Action], cmp.Or(names[c.Name], c.Name), realm)
 	}
 	if len(r.Changes) == 0 {
 		fmt.Fprintln(a.stdout, "  no change")
 	}
+}
+
+// nodeNames tells what people call the nodes of a configuration's journeys, by id: "Retry Limit Decision in
+// Login". An id that stands in several journeys, as in copies of one, names them all.
+func nodeNames(set *loaded) map[string]string {
+	names := map[string]string{}
+	if set == nil {
+		return names
+	}
+	for _, r := range set.All() {
+		for _, ref := range schema.NodeRefs(r.Body) {
+			if have := names[ref.ID]; have != "" {
+				names[ref.ID] = have + ", " + r.Name()
+			} else if ref.DisplayName != "" {
+				names[ref.ID] = ref.DisplayName + " in " + r.Name()
+			}
+		}
+	}
+	return names
 }
 
 func newPromoteUnlockCommand(a *app, o *promoteOptions) *cobra.Command {

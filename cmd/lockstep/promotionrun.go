@@ -102,7 +102,7 @@ func (w *promotionRun) showRollback(ctx context.Context) error {
 	}
 	if w.view.format == report.Text {
 		fmt.Fprintf(w.a.stdout, "A rollback of the last promotion to %s changes there:\n", w.pr.upper.Name)
-		w.a.printReport(r)
+		w.a.printReport(r, nodeNames(w.a.repository(w.p)))
 		fmt.Fprintln(w.a.stdout)
 	}
 	return nil

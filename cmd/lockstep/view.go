@@ -257,7 +257,7 @@ func (v *promotionView) end(r engine.PromotionResult, o promoteOptions) error {
 	}
 	if dry {
 		fmt.Fprintf(v.w, "\nA dry run: nothing was promoted. It would change in %s:\n", v.pair.upper.Name)
-		v.a.printReport(*r.DryRun)
+		v.a.printReport(*r.DryRun, v.pair.nodes)
 		return nil
 	}
 	what := "Promoted to"
@@ -266,7 +266,7 @@ func (v *promotionView) end(r engine.PromotionResult, o promoteOptions) error {
 	}
 	fmt.Fprintf(v.w, "\n%s %s:\n", what, v.pair.upper.Name)
 	if r.Report != nil {
-		v.a.printReport(*r.Report)
+		v.a.printReport(*r.Report, v.pair.nodes)
 	}
 	return nil
 }
