@@ -60,7 +60,8 @@ schedule whose expression it can't read.
 `)),
 		define(Code{
 			Name: "mapping-properties", Severity: Warning, Summary: "a mapping fills one property twice, or names none",
-			Explain: `Of two entries with one target, the later wins. An entry without a target does nothing.
+			Explain: `Of two entries with one target, the later wins, unless a condition chooses between them or they
+refer to objects of different types. An entry without a target does nothing.
 
   bad    [{"source": "sn", "target": "name"}, {"source": "cn", "target": "name"}]
   good   one entry a target`,
@@ -71,7 +72,9 @@ schedule whose expression it can't read.
 {"_id": "provisioner.openicf/A", "connectorRef": {"bundleName": "b", "bundleVersion": "1", "connectorName": "c"}, "configurationProperties": {}}
 `),
 			good(`-- global/mapping/m.json --
-{"_id": "mapping/m", "name": "m", "source": "system/A/User", "target": "system/A/User", "properties": [{"source": "sn", "target": "name"}, {"source": "cn", "target": "cn"}]}
+{"_id": "mapping/m", "name": "m", "source": "system/A/User", "target": "system/A/User", "properties": [{"source": "sn", "target": "name"}, {"source": "cn", "target": "cn"},
+  {"source": "groups", "target": "ldapGroups", "referencedObjectType": "__GROUP__"}, {"source": "roles", "target": "ldapGroups", "referencedObjectType": "role"},
+  {"source": "mail", "target": "mail"}, {"source": "other", "target": "mail", "condition": {"type": "text/javascript", "source": "!source.mail"}}]}
 -- global/connector/A.json --
 {"_id": "provisioner.openicf/A", "connectorRef": {"bundleName": "b", "bundleVersion": "1", "connectorName": "c"}, "configurationProperties": {}}
 `)),

@@ -137,17 +137,21 @@ func (c *checker) relationship(r *Resource, at string) {
 	}
 }
 
-// mapping checks that each target of a mapping is filled once.
+// mapping checks that each target of a mapping is filled once. Entries with a condition share one, and so do
+// references to objects of several types, as the product's own template for Azure has them.
 func (c *checker) mapping(r *Resource) {
-	first := map[string]string{}
-	for _, m := range Select(r.Body, "/properties/*/target") {
-		target, _ := m.Value.(string)
-		if target == "" {
+	type filled struct{ target, object string }
+	first := map[filled]string{}
+	for _, m := range Select(r.Body, "/properties/*") {
+		target := Str(m.Value, "/target")
+		if condition, _ := Lookup(m.Value, "/condition"); target == "" || condition != nil {
 			continue
 		}
-		at, twice := first[target]
+		m.Pointer += "/target"
+		key := filled{target, Str(m.Value, "/referencedObjectType")}
+		at, twice := first[key]
 		if !twice {
-			first[target] = m.Pointer
+			first[key] = m.Pointer
 			continue
 		}
 		d := c.report(r, m.Pointer, "mapping-properties", fmt.Sprintf("the target %q is filled twice", target), "The later entry wins. Take one of them out.")

@@ -133,7 +133,11 @@ func (a *app) printChecks(checks []doctorCheck) {
 		}
 		const indent = 21
 		hang := func(text string) string {
-			return strings.ReplaceAll(wrapText(text, a.width(a.stdout)-indent), "\n", "\n"+strings.Repeat(" ", indent))
+			var lines []string
+			for line := range strings.Lines(text) {
+				lines = append(lines, strings.Split(wrapText(line, a.width(a.stdout)-indent), "\n")...)
+			}
+			return strings.Join(lines, "\n"+strings.Repeat(" ", indent))
 		}
 		fmt.Fprintf(a.stdout, "  %s %-16s %s\n", sign, c.Name, hang(c.Detail))
 		if c.Hint != "" {
