@@ -79,6 +79,7 @@ const (
 	maxText     = 400
 	maxHTMLText = 5000
 	maxItems    = 80 // lines about one resource
+	maxDrift    = 60 // differences of one tenant
 )
 
 // bounded gives the lines that are shown, and what is said of the others.

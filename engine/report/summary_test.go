@@ -67,3 +67,29 @@ func TestTotals(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), want)
 	}
 }
+
+// TestLongDriftIsBoundedAloud: a tenant that is far from git fills no more than some screens, and the line that
+// says so counts the rest.
+func TestLongDriftIsBoundedAloud(t *testing.T) {
+	v := DriftView{Environment: "prod"}
+	for i := range maxDrift + 12 {
+		typ := "script"
+		if i%3 == 0 {
+			typ = "journey"
+		}
+		k := schema.Key{Type: typ, Realm: "alpha", ID: fmt.Sprint("r", i)}
+		v.Items = append(v.Items, DriftItem{Label: k.String(), Key: k, Text: "only the tenant has it"})
+	}
+	for all, says := range map[bool]string{
+		false: "… 12 more differences, script 8, journey 4; --all shows them, -o json has all",
+		true:  fmt.Sprintf("alpha/script/r%d", maxDrift+11),
+	} {
+		var b bytes.Buffer
+		if err := Write(&b, Text, &Report{Drift: []DriftView{v}}, Options{All: all}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), says) {
+			t.Errorf("all %t: %q is not in:\n%s", all, says, b.String())
+		}
+	}
+}
