@@ -112,7 +112,9 @@ func FromDocuments(origin string, docs []Document) (*Set, Diagnostics) {
 			unmanaged[kind] = append(unmanaged[kind], d.Path)
 			continue
 		}
-		for _, r := range t.fromDocument(realm, id, d) {
+		found, nameless := t.fromDocument(realm, id, d)
+		diags = append(diags, nameless...)
+		for _, r := range found {
 			if t.Journey {
 				trees = append(trees, r)
 				continue
@@ -153,8 +155,9 @@ func FromDocuments(origin string, docs []Document) (*Set, Diagnostics) {
 	return set, diags
 }
 
-// fromDocument makes the resources of one document: one, or one an element of the member.
-func (t *Type) fromDocument(realm, id string, d Document) []*Resource {
+// fromDocument makes the resources of one document: one, or one an element of the member. An element that
+// nothing can be called by is a finding.
+func (t *Type) fromDocument(realm, id string, d Document) ([]*Resource, Diagnostics) {
 	if t.API.Member == "" {
 		k := Key{Type: t.Name, ID: id}
 		if t.Realm {
@@ -170,22 +173,28 @@ func (t *Type) fromDocument(realm, id string, d Document) []*Resource {
 				src = src.Coded(p)
 			}
 		}
-		return []*Resource{{Key: k, Body: body, Rev: Str(d.Body, "/_rev"), Source: src}}
+		return []*Resource{{Key: k, Body: body, Rev: Str(d.Body, "/_rev"), Source: src}}, nil
 	}
 	var out []*Resource
+	var nameless Diagnostics
 	for i, m := range Select(d.Body, strings.ReplaceAll(t.API.Member, "{realm}", "*")+"/*") {
-		body, ok := m.Value.(map[string]any)
-		if !ok {
-			continue
-		}
+		body, _ := m.Value.(map[string]any)
 		segs := SplitPointer(m.Pointer)
 		k := t.Key(strings.TrimPrefix(segs[len(segs)-2], "/"), "", body)
-		if t.Realm && k.Realm == "" || k.ID == "" {
+		if t.Realm && k.Realm == "" {
 			continue // the root realm's themes: the API refuses everything else there
+		}
+		if k.ID == "" {
+			nameless = append(nameless, Diagnostic{
+				Code: "file-unreadable", Severity: Error, Pos: d.Source.At(m.Pointer),
+				Message: fmt.Sprintf("%s of %s is no resource: nothing in it can be its name", m.Pointer, d.Path),
+				Hint:    "Give it a name, or take it out: it can be neither compared nor written.",
+			})
+			continue
 		}
 		out = append(out, &Resource{Key: k, Body: body, Source: d.Source.Below(m.Pointer), Place: i + 1})
 	}
-	return out
+	return out, nameless
 }
 
 func matchREST(patterns []restPattern, path string) (t *Type, realm, id string) {

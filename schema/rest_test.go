@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,5 +165,17 @@ func TestNodePath(t *testing.T) {
 	}
 	if got := NodePath("alpha", "PageNode", "2.0", "a", false); got != base+"PageNode/a" {
 		t.Error(got)
+	}
+}
+
+// TestFromDocumentsNameless: what nothing can be called by is told, never left out in silence.
+func TestFromDocumentsNameless(t *testing.T) {
+	body, err := ParseJSON([]byte(`{"objects": [{"name": "alpha_user", "schema": {}}, {"schema": {}}, "x"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, diags := FromDocuments("test", []Document{{Path: "/openidm/config/managed", Body: body.(map[string]any)}})
+	if set.Len() != 1 || len(diags) != 2 || diags[0].Severity != Error || !strings.Contains(diags[0].Message, "/objects/1 of /openidm/config/managed") {
+		t.Errorf("%d resources, findings: %v", set.Len(), diags)
 	}
 }
