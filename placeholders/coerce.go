@@ -93,6 +93,9 @@ func Wrapper(obj map[string]any) (wrapper string, value string, ok bool) {
 		return "", "", false
 	}
 	for k, v := range obj {
+		if !strings.HasPrefix(k, "$") {
+			break // as nearly all objects of one member
+		}
 		if _, known := findWrapper(k); known {
 			value, ok = v.(string)
 			wrapper = k

@@ -209,6 +209,9 @@ func Pointer(segments ...string) string {
 
 // EscapeSegment escapes one segment of a JSON pointer.
 func EscapeSegment(s string) string {
+	if !strings.ContainsAny(s, "~/") {
+		return s
+	}
 	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
 }
 
@@ -235,7 +238,11 @@ func SplitPointer(p string) []string { return splitPointer(p) }
 
 // Lookup follows a JSON pointer through a decoded value.
 func Lookup(v any, pointer string) (any, bool) {
-	for _, seg := range splitPointer(pointer) {
+	rest, more := strings.TrimPrefix(pointer, "/"), pointer != ""
+	for more {
+		var seg string
+		seg, rest, more = strings.Cut(rest, "/")
+		seg = unescapeSegment(seg)
 		switch x := v.(type) {
 		case map[string]any:
 			var ok bool
@@ -289,11 +296,43 @@ func selectInto(v any, pattern []string, at string, out *[]Match) {
 		eachChild(v, func(name string, child any) { selectInto(child, pattern, at+"/"+EscapeSegment(name), out) })
 		return
 	}
+	if !strings.Contains(seg, "*") {
+		if next, ok := child(v, seg); ok {
+			selectInto(next, rest, at+"/"+EscapeSegment(seg), out)
+		}
+		return
+	}
+	if m, ok := v.(map[string]any); ok && seg != "*" && !anyMatch(m, seg) {
+		return // without sorting, as most often
+	}
 	eachChild(v, func(name string, child any) {
 		if MatchSegment(seg, name) {
 			selectInto(child, rest, at+"/"+EscapeSegment(name), out)
 		}
 	})
+}
+
+func anyMatch(m map[string]any, seg string) bool {
+	for name := range m {
+		if MatchSegment(seg, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// child is the member or element of that name.
+func child(v any, name string) (any, bool) {
+	switch x := v.(type) {
+	case map[string]any:
+		e, ok := x[name]
+		return e, ok
+	case []any:
+		if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(x) && strconv.Itoa(n) == name {
+			return x[n], true
+		}
+	}
+	return nil, false
 }
 
 func eachChild(v any, f func(name string, child any)) {

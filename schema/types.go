@@ -427,8 +427,12 @@ func MatchSegment(pattern, name string) bool {
 	if pattern == "*" || pattern == name {
 		return true
 	}
-	if !strings.Contains(pattern, "*") {
+	before, after, ok := strings.Cut(pattern, "*")
+	if !ok {
 		return false
+	}
+	if !strings.ContainsAny(after, `*?[\`) && !strings.ContainsAny(before, `?[\`) && !strings.Contains(name, "/") {
+		return len(name) >= len(before)+len(after) && strings.HasPrefix(name, before) && strings.HasSuffix(name, after)
 	}
 	ok, err := path.Match(pattern, name)
 	return err == nil && ok
