@@ -40,6 +40,7 @@ type schemaTable struct {
 	mu       sync.Mutex // the compiler is not safe for use by several goroutines
 	compiler *jsonschema.Compiler
 	files    map[string]func() *schemaFile
+	forms    sync.Map // *jsonschema.Schema → *form
 }
 
 const schemaBase = "lockstep:///"
@@ -151,12 +152,20 @@ func (v *shape) check(f *schemaFile, body map[string]any, at string) {
 	if f == nil {
 		return
 	}
-	value := v.plain(body)
-	list := []*jsonschema.Schema{f.main}
-	switch kind, err := schemas().kind(f, Str(body, "/_type/_id")); {
-	case err != nil:
+	kind, err := schemas().kind(f, Str(body, "/_type/_id"))
+	if err != nil {
 		panic("schema: " + err.Error()) // embedded, and compiled by a test
-	case kind != nil:
+	}
+	if !v.fits(schemas().form(f.main), schemas().form(kind), body) {
+		v.explain(f.main, kind, body, at)
+	}
+}
+
+// explain asks the validator what is wrong with a body. kind may be nil.
+func (v *shape) explain(main, kind *jsonschema.Schema, body map[string]any, at string) {
+	value := v.plain(body)
+	list := []*jsonschema.Schema{main}
+	if kind != nil {
 		list = append(list, kind)
 	}
 	seen := map[string]bool{}
@@ -491,11 +500,7 @@ func (v *shape) unknownIn(list []*jsonschema.Schema, body map[string]any, at str
 }
 
 func (v *shape) unknownMember(name string, absent []string, closed bool, at string) {
-	near := ""
-	// Short names are near to everything.
-	if len(name) >= 4 && !strings.HasSuffix(name, "-encrypted") {
-		near = Suggest(name, absent)
-	}
+	near := slipOf(name, absent)
 	if near == "" && !closed {
 		return
 	}
@@ -509,4 +514,13 @@ func (v *shape) unknownMember(name string, absent []string, closed bool, at stri
 		hint = fmt.Sprintf("Did you mean %q?\n%s", near, hint)
 	}
 	v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of a %s", name, owner), hint)
+}
+
+// slipOf is the absent member that an unknown one was probably meant to be.
+func slipOf(name string, absent []string) string {
+	// Short names are near to everything.
+	if len(name) < 4 || strings.HasSuffix(name, "-encrypted") {
+		return ""
+	}
+	return Suggest(name, absent)
 }
