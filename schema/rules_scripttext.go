@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -144,7 +145,8 @@ func apiOf(src, evaluator string) (offset int, found api, ok bool) {
 			if best >= 0 && at >= best {
 				break
 			}
-			if !a.re.MatchString(src[from:to]) {
+			// What follows the word is a dot or a parenthesis, whichever expression it is.
+			if next := strings.TrimLeft(src[at+len(a.need):to], " \t\r\n\f"); next == "" || next[0] != '.' && next[0] != '(' || !a.re.MatchString(src[from:to]) {
 				continue
 			}
 			if code == "" {
@@ -245,66 +247,63 @@ type credentialPlace struct {
 	start, end int    // of the constant, quotes included
 }
 
-// credentialWords are those of which a name that credential matches has one.
-var credentialWords = []string{"passw", "passphrase", "secret", "key", "token", "credential"}
+// credentialEnds are what a name that credential matches ends with, but for an s.
+var credentialEnds = []string{"password", "passwd", "passphrase", "secret", "key", "token", "credential"}
 
 // maxCredential is how long a constant may be, in bytes, that is taken for a credential.
 const maxCredential = 200
 
-// credentialsIn finds constants that look like credentials, line by line: the expressions are slow,
-// and few lines speak of credentials. Five of a script are enough.
+// credentialsIn finds constants that look like credentials, line by line: the expressions are slow, and see the
+// lines only on which a quote stands where they need one. Five of a script are enough.
 func credentialsIn(src string) []credentialPlace {
-	lower := strings.ToLower(src)
-	if len(lower) != len(src) {
-		lower = src // letters whose lower case has another length: the words are ASCII all the same
-	}
-	assigned, header := containsAny(lower, credentialWords), strings.Contains(lower, "basic ") || strings.Contains(lower, "bearer ")
-	if !assigned && !header {
-		return nil
-	}
 	var out []credentialPlace
-	for at := 0; at < len(src) && len(out) < 5; {
-		end := lineEnd(src, at)
-		line, low := src[at:end], lower[at:end]
-		if assigned && containsAny(low, credentialWords) && assignsConstant(line) {
-			for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
-				if m[7]-m[6] <= maxCredential && looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
-					out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
-				}
+	for i := 0; i < len(src) && len(out) < 5; i++ {
+		if c := src[i]; c != '"' && c != '\'' {
+			continue
+		}
+		assigned, header := isGivenSecretName(src[:i]), beginsHeader(src[i+1:])
+		if !assigned && !header {
+			continue
+		}
+		at := strings.LastIndexByte(src[:i], '\n') + 1
+		end := lineEnd(src, i)
+		line := src[at:end]
+		for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
+			if m[7]-m[6] <= maxCredential && looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
+				out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
 			}
 		}
-		if header && (strings.Contains(low, "basic ") || strings.Contains(low, "bearer ")) {
-			for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
-				if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
-					out = append(out, credentialPlace{"", at + m[0], at + m[1]})
-				}
+		for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
+			if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
+				out = append(out, credentialPlace{"", at + m[0], at + m[1]})
 			}
 		}
-		at = end + 1
+		i = end
 	}
 	return out
 }
 
-// assignsConstant says whether a quote stands behind "=" or ":" on the line.
-func assignsConstant(line string) bool {
-	for i := 1; i < len(line); i++ {
-		if line[i] != '"' && line[i] != '\'' {
-			continue
-		}
-		j := i - 1
-		for j > 0 && (line[j] == ' ' || line[j] == '\t') {
-			j--
-		}
-		if line[j] == '=' || line[j] == ':' {
-			return true
+// isGivenSecretName says whether what stands before a constant gives it to a name that speaks of a secret.
+func isGivenSecretName(before string) bool {
+	before = strings.TrimRight(before, " \t\r\f")
+	if before == "" || before[len(before)-1] != ':' && before[len(before)-1] != '=' {
+		return false
+	}
+	before = strings.TrimRight(before[:len(before)-1], " \t\r\f")
+	for _, cut := range []string{`"'`, "sS"} {
+		if n := len(before); n > 0 && strings.IndexByte(cut, before[n-1]) >= 0 {
+			before = before[:n-1]
 		}
 	}
-	return false
+	return slices.ContainsFunc(credentialEnds, func(w string) bool {
+		return len(before) >= len(w) && strings.EqualFold(before[len(before)-len(w):], w)
+	})
 }
 
-func containsAny(s string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(s, w) {
+// beginsHeader says whether a constant begins as an Authorization header's value does.
+func beginsHeader(constant string) bool {
+	for _, scheme := range []string{"basic", "bearer"} {
+		if n := len(scheme); len(constant) > n && strings.EqualFold(constant[:n], scheme) && strings.IndexByte(" \t\r\f", constant[n]) >= 0 {
 			return true
 		}
 	}

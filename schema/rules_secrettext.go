@@ -3,7 +3,9 @@ package schema
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstep-gitops/lockstep/placeholders"
 )
@@ -37,8 +39,9 @@ func secretIn(text string) (what string, start, end int, ok bool) {
 	if len(text) < 16 {
 		return "", 0, 0, false
 	}
+	there := secretNeeds().in(text)
 	for _, s := range secretShapes {
-		if !containsAny(text, s.need) {
+		if there == nil || !slices.ContainsFunc(s.need, func(w string) bool { return there[w] }) {
 			continue
 		}
 		if s.need[0] == "://" && !urlWithUser(text) {
@@ -50,6 +53,15 @@ func secretIn(text string) (what string, start, end int, ok bool) {
 	}
 	return "", 0, 0, false
 }
+
+// secretNeeds finds which of the shapes' words a text has.
+var secretNeeds = sync.OnceValue(func() *wordSearch {
+	var all []string
+	for _, s := range secretShapes {
+		all = append(all, s.need...)
+	}
+	return newWordSearch(all)
+})
 
 // urlWithUser says whether an "@" follows a "://" before the host could have ended.
 func urlWithUser(text string) bool {
