@@ -184,33 +184,55 @@ var errTooLarge = errors.New("too large")
 // readAll reads and parses the files, a few at a time.
 func (l *loader) readAll(names []string, limit int64) {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return l.files[n] != nil })
-	read := make([]*file, len(names))
+	folders := byFolder(names)
+	read := make([][]*file, len(folders))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(names)) {
+	for range min(runtime.GOMAXPROCS(0), len(folders)) {
 		wg.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(names); i = next.Add(1) - 1 {
-				read[i] = l.read(names[i], limit)
+			for i := next.Add(1) - 1; int(i) < len(folders); i = next.Add(1) - 1 {
+				read[i] = l.readFolder(folders[i], limit)
 			}
 		})
 	}
 	wg.Wait()
-	for i, f := range read {
-		l.files[names[i]] = f
+	for _, f := range slices.Concat(read...) {
+		l.files[f.Name] = f
 		l.set.Files++
 	}
 }
 
-func (l *loader) read(name string, limit int64) *file {
-	f := &file{File: &schema.File{Name: name}}
-	if f.Data, f.err = readFile(l.fsys, name, limit); f.err == nil && f.isJSON() {
-		f.value, f.err = schema.ParseJSON(f.Data)
+// readFolder reads files that lie in one folder.
+func (l *loader) readFolder(names []string, limit int64) []*file {
+	open := l.fsys.Open
+	if d, ok := l.fsys.(diskFS); ok && len(names) > 1 {
+		if folder, err := d.folder(path.Dir(names[0])); err == nil {
+			defer folder.Close() //nolint:errcheck // only read from
+			open = func(name string) (fs.File, error) {
+				if f, err := folder.Open(path.Base(name)); err == nil {
+					return f, nil
+				}
+				return l.fsys.Open(name) // a link that leads elsewhere, or the error as it is known
+			}
+		}
 	}
-	return f
+	out := make([]*file, len(names))
+	for i, name := range names {
+		f := &file{File: &schema.File{Name: name}}
+		if f.Data, f.err = readOpen(open, name, limit); f.err == nil && f.isJSON() {
+			f.value, f.err = schema.ParseJSON(f.Data)
+		}
+		out[i] = f
+	}
+	return out
 }
 
 func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
-	in, err := fsys.Open(name)
+	return readOpen(fsys.Open, name, limit)
+}
+
+func readOpen(open func(string) (fs.File, error), name string, limit int64) ([]byte, error) {
+	in, err := open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -229,8 +251,7 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, errTooLarge
 	}
-	var b bytes.Buffer
-	b.Grow(int(size) + bytes.MinRead)
+	b := bytes.NewBuffer(make([]byte, 0, int(size)+bytes.MinRead))
 	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,11 @@ func LoadIn(root, name string, o Options) (*schema.Set, schema.Diagnostics, erro
 	}
 	defer r.Close() //nolint:errcheck // only read from
 	o.Origin = firstOf(o.Origin, name)
-	return Load(r.FS(), filepath.ToSlash(name), o)
+	fsys, err := newDiskFS(r, ".")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Load(fsys, filepath.ToSlash(name), o)
 }
 
 // loadFiles reads some files of a tree of a layout whose place is known.

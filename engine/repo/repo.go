@@ -64,11 +64,9 @@ func LoadPath(name string, o Options) (*schema.Set, schema.Diagnostics, error) {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer root.Close() //nolint:errcheck // only read from
-	fsys := root.FS()
-	if sub != "." {
-		if fsys, err = fs.Sub(fsys, sub); err != nil {
-			return nil, nil, fmt.Errorf("read configuration in %s: %w", name, err)
-		}
+	fsys, err := newDiskFS(root, sub)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration in %s: %w", name, err)
 	}
 	return Load(fsys, inside, o)
 }
