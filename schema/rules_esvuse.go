@@ -104,33 +104,48 @@ var mention = regexp.MustCompile(`esv[.-][a-z0-9._-]+`)
 // constants counts as used.
 func (k *known) findMentioned() map[string]bool {
 	mentions := map[string]bool{}
-	note := func(s string) {
-		if !strings.Contains(s, "esv") {
-			return
-		}
-		for _, name := range mention.FindAllString(s, -1) {
-			mentions[strings.ReplaceAll(strings.TrimRight(name, "."), ".", "-")] = true
-		}
-	}
 	for _, r := range k.all {
-		if t, ok := TypeOf(r.Type); ok && t.Class == PerEnvironment {
-			continue
-		}
-		eachString(r.Body, note)
+		noteMentions(r, mentions)
 	}
 	for _, o := range k.set.Others {
 		if o.Value == nil {
-			note(string(o.File.Data))
+			noteNames(string(o.File.Data), mentions)
 			continue
 		}
 		eachString(o.Value, func(s string) {
-			note(s)
+			noteNames(s, mentions)
 			if plain, ok := DecodeBase64(s); ok && len(s) > 40 {
-				note(plain)
+				noteNames(plain, mentions)
 			}
 		})
 	}
 	return mentions
+}
+
+// mentionsOf lists the names of ESVs that a resource speaks of, but for its own declaration.
+func mentionsOf(r *Resource) []any {
+	mentions := map[string]bool{}
+	noteMentions(r, mentions)
+	var out []any
+	for _, name := range SortedKeys(mentions) {
+		out = append(out, name)
+	}
+	return out
+}
+
+func noteMentions(r *Resource, mentions map[string]bool) {
+	if t, ok := TypeOf(r.Type); !ok || t.Class != PerEnvironment {
+		eachString(r.Body, func(s string) { noteNames(s, mentions) })
+	}
+}
+
+func noteNames(s string, mentions map[string]bool) {
+	if !strings.Contains(s, "esv") {
+		return
+	}
+	for _, name := range mention.FindAllString(s, -1) {
+		mentions[strings.ReplaceAll(strings.TrimRight(name, "."), ".", "-")] = true
+	}
 }
 
 func eachString(v any, f func(string)) {

@@ -63,7 +63,10 @@ type Part struct {
 }
 
 // A Source turns pointers into places. The part with the longest prefix wins.
-type Source struct{ parts []Part }
+type Source struct {
+	parts []Part
+	asked func() // of a stub: called when a place is asked for, which nobody knows
+}
 
 // NewSource makes a Source of parts; the first is the resource's main file.
 func NewSource(parts ...Part) *Source { return &Source{parts: slices.Clone(parts)} }
@@ -88,6 +91,9 @@ func (s *Source) Files() []string {
 }
 
 func (s *Source) part(pointer string) (Part, bool) {
+	if s.asked != nil {
+		s.asked()
+	}
 	best, found := Part{}, false
 	for _, p := range s.parts {
 		if pointer == p.Prefix || strings.HasPrefix(pointer, p.Prefix+"/") {

@@ -28,6 +28,8 @@ type Options struct {
 	// Tenant says that the set is part of a whole tenant's configuration, with all that speaks of the ESVs that
 	// Only chooses.
 	Tenant bool
+	// Known is what is known of some resources already: it is taken as it is, and their rules are not asked.
+	Known map[Key]Diagnostics
 }
 
 // Validate checks a set against the JSON Schemas and the rules. The findings are sorted. Resources are looked
@@ -52,6 +54,10 @@ func Validate(s *Set, o Options) Diagnostics {
 
 // resource looks at one resource, unless it is not asked for.
 func (c *checker) resource(r *Resource) {
+	if found, ok := c.opts.Known[r.Key]; ok {
+		c.found = found
+		return
+	}
 	t, ok := TypeOf(r.Type)
 	if !ok || c.opts.Only != nil && !c.opts.Only(r.Key) {
 		return

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,20 +22,25 @@ import (
 
 // A resultCache keeps what validate found last, for one source. It is keyed by all that the result depends on:
 // this program, the project's settings, the day (exemptions end), the base commit, and the name and content of
-// every file. It holds findings and sums; of the files' text, nothing: excerpts are read again.
+// every file. It holds findings, sums, and of most resources the few members that rules about others read (see
+// schema.Stub); of the files' text, nothing: excerpts are read again.
 //
 // Whatever is wrong with the cache, the answer is a miss; it never fails a command.
 type resultCache struct {
-	file   string // "" when nothing is kept
-	dir    string // whose content counts
-	top    string // what findings name files from
-	fixed  string // the part of the key that does not need the files
-	key    string
-	stamps *repo.Stamps
+	file     string // "" when nothing is kept
+	dir      string // whose content counts
+	top      string // what findings name files from
+	source   pathSource
+	settings string // the part of the key that does not need the files
+	key      string
+	// What the files are now, and what is kept of the last time; nil when nothing is.
+	stamps, was *repo.Stamps
+	kept        *cached
+	part        []byte // of the file, not decoded yet
 }
 
 // cacheFormat is the first line of a cache file. Another one is not read.
-const cacheFormat = "lockstep cache 1"
+const cacheFormat = "lockstep cache 2"
 
 // cacheMax is the largest cache file that is read, in bytes: the stamps of half a million files.
 const cacheMax = 128 << 20
@@ -63,7 +69,7 @@ func (a *app) openCache(p *config.Project, o validateOptions) *resultCache {
 	if err != nil {
 		return none
 	}
-	c := &resultCache{dir: s.path, top: s.path} // what is not the project's own is named from its folder
+	c := &resultCache{dir: s.path, top: s.path, source: s} // what is not the project's own is named from its folder
 	if s.own {
 		c.dir, c.top = p.Dir(), s.top
 	}
@@ -81,7 +87,7 @@ func (a *app) openCache(p *config.Project, o validateOptions) *resultCache {
 		return none
 	}
 	place := sumOf(c.dir, s.path, p.Root, o.source, base)
-	c.fixed = sumOf(cacheFormat, program, s.path, s.top, s.dir, s.commit, o.source, base, a.now().UTC().Format(time.DateOnly), p.Dir(), fmt.Sprint(s.own),
+	c.settings = sumOf(cacheFormat, program, s.path, s.top, s.dir, o.source, base, a.now().UTC().Format(time.DateOnly), p.Dir(), fmt.Sprint(s.own),
 		encoded(s.options.Layout), encoded(s.options.Types), encoded(s.options.Realms), encoded(s.options.Ignore), encoded(s.options.Origin),
 		encoded(p.Config), encoded(p.Rules), encoded(p.Exemptions))
 	c.file = filepath.Join(root, "validate", place[:40])
@@ -136,12 +142,26 @@ func sumOf(list ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// cached is what stands in a cache file, beside the stamps.
+// cached is the first line of a cache file, beside the format. A cachedPart is the second, and then come the stamps.
 type cached struct {
-	Key    string
-	Result validated
-	// Lines counts each finding's lines of excerpt, which are not kept.
-	Lines []int
+	Settings, Key string
+	Result        validated // without findings
+	Findings      bareFindings
+}
+
+// bareFindings are findings without their excerpts.
+type bareFindings struct {
+	Findings schema.Diagnostics
+	Lines    []int // of each one's excerpt
+}
+
+func bare(ds schema.Diagnostics) bareFindings {
+	b := bareFindings{slices.Clone(ds), make([]int, len(ds))}
+	for i := range b.Findings {
+		b.Lines[i] = len(b.Findings[i].Excerpt)
+		b.Findings[i].Excerpt = nil
+	}
+	return b
 }
 
 // get answers what was found last, if nothing has changed since; nil otherwise.
@@ -149,108 +169,129 @@ func (c *resultCache) get() *validated {
 	if c.file == "" {
 		return nil
 	}
-	kept, stamps := c.read()
-	sum, stamps, err := repo.Fingerprint(c.dir, stamps)
+	c.read()
+	sum, stamps, err := repo.Fingerprint(c.dir, c.was)
 	if err != nil {
 		c.file = "" // nothing can be kept of it
 		return nil
 	}
-	c.key, c.stamps = sumOf(c.fixed, sum.String()), stamps
-	if kept == nil || kept.Key != c.key || !c.excerpts(kept) {
+	c.key, c.stamps = sumOf(c.settings, c.source.commit, sum.String()), stamps
+	if c.kept == nil || c.kept.Key != c.key {
 		return nil
 	}
-	return &kept.Result
+	v, ok := c.kept.Result, false
+	v.Findings, ok = c.lines().fill(c.kept.Findings)
+	if !ok {
+		return nil
+	}
+	return &v
 }
 
 // read reads the cache file. A file that is not whole is none.
-func (c *resultCache) read() (*cached, *repo.Stamps) {
+func (c *resultCache) read() {
 	info, err := os.Stat(c.file)
 	if err != nil || info.Size() > cacheMax {
-		return nil, nil
+		return
 	}
 	data, err := os.ReadFile(c.file)
 	if err != nil {
-		return nil, nil
+		return
 	}
 	data, ok := bytes.CutPrefix(data, []byte(cacheFormat+"\n"))
 	if !ok || len(data) < sha256.Size {
-		return nil, nil
+		return
 	}
 	data, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
 	if is := sha256.Sum256(data); !bytes.Equal(is[:], sum) {
-		return nil, nil
+		return
 	}
 	result, rest, _ := bytes.Cut(data, []byte("\n"))
+	part, rest, _ := bytes.Cut(rest, []byte("\n"))
 	var kept cached
-	if json.Unmarshal(result, &kept) != nil || len(kept.Lines) != len(kept.Result.Findings) {
-		return nil, nil
+	if json.Unmarshal(result, &kept) != nil {
+		return
 	}
-	stamps, err := repo.ParseStamps(rest)
-	if err != nil {
-		return nil, nil
+	if stamps, err := repo.ParseStamps(rest); err == nil {
+		c.kept, c.part, c.was = &kept, part, stamps
 	}
-	return &kept, stamps
 }
 
-// excerpts reads the lines around the findings again.
-func (c *resultCache) excerpts(kept *cached) bool {
-	files := map[string][][]byte{}
-	for i, n := range kept.Lines {
+// fileLines are the lines of files, each read once.
+type fileLines struct {
+	top   string
+	files map[string][][]byte
+}
+
+func (c *resultCache) lines() fileLines { return fileLines{c.top, map[string][][]byte{}} }
+
+// fill reads the lines around findings again.
+func (f fileLines) fill(b bareFindings) (schema.Diagnostics, bool) {
+	if len(b.Lines) != len(b.Findings) {
+		return nil, false
+	}
+	for i, n := range b.Lines {
 		if n == 0 {
 			continue
 		}
-		d := &kept.Result.Findings[i]
-		lines, ok := files[d.Pos.File]
+		d := &b.Findings[i]
+		lines, ok := f.files[d.Pos.File]
 		if !ok {
-			data, err := os.ReadFile(filepath.Join(c.top, filepath.FromSlash(d.Pos.File)))
+			data, err := os.ReadFile(filepath.Join(f.top, filepath.FromSlash(d.Pos.File)))
 			if err != nil {
-				return false
+				return nil, false
 			}
 			lines = bytes.Split(data, []byte("\n"))
-			files[d.Pos.File] = lines
+			f.files[d.Pos.File] = lines
 		}
 		from := d.ExcerptLine - 1
 		if from < 0 || from+n > len(lines) {
-			return false
+			return nil, false
 		}
 		for _, l := range lines[from : from+n] {
 			d.Excerpt = append(d.Excerpt, schema.ExcerptLine(string(l)))
 		}
 	}
-	return true
+	return b.Findings, true
+}
+
+// holds says whether findings are the same when they are filled again. What a reader would take for another
+// excerpt is not kept at all.
+func (f fileLines) holds(b bareFindings, ds schema.Diagnostics) bool {
+	b.Findings = slices.Clone(b.Findings)
+	again, ok := f.fill(b)
+	return ok && reflect.DeepEqual(again, ds)
 }
 
 // put keeps what was found, if the files are still those that it was found in.
-func (c *resultCache) put(v *validated) {
+func (c *resultCache) put(v *validated, s *survey) {
 	if c.file == "" || c.key == "" {
 		return
 	}
-	sum, stamps, err := repo.Fingerprint(c.dir, c.stamps)
-	if err != nil || sumOf(c.fixed, sum.String()) != c.key {
-		return
+	if !s.seen {
+		sum, stamps, err := repo.Fingerprint(c.dir, c.stamps)
+		if err != nil || sumOf(c.settings, c.source.commit, sum.String()) != c.key {
+			return
+		}
+		c.stamps = stamps
 	}
-	kept := cached{Key: c.key, Result: *v, Lines: make([]int, len(v.Findings))}
-	kept.Result.Findings = make(schema.Diagnostics, len(v.Findings))
-	for i, d := range v.Findings {
-		kept.Lines[i] = len(d.Excerpt)
-		d.Excerpt = nil
-		kept.Result.Findings[i] = d
-	}
-	if v.Findings == nil {
-		kept.Result.Findings = nil
-	}
+	lines := c.lines()
+	kept := cached{Settings: c.settings, Key: c.key, Result: *v, Findings: bare(v.Findings)}
+	kept.Result.Findings = nil
 	result, err := json.Marshal(kept)
 	if err != nil {
 		return
 	}
-	// What a reader would take for another excerpt is not kept at all.
 	again := cached{}
-	if json.Unmarshal(result, &again) != nil || !c.excerpts(&again) || !reflect.DeepEqual(again.Result, *v) {
+	if json.Unmarshal(result, &again) != nil || !lines.holds(again.Findings, v.Findings) {
 		return
 	}
-	data := stamps.Append(append(result, '\n'))
+	part, err := json.Marshal(s.part(lines))
+	if err != nil {
+		return
+	}
+	data := c.stamps.Append(slices.Concat(result, []byte("\n"), part, []byte("\n")))
 	is := sha256.Sum256(data)
-	_ = c.write(append(append([]byte(cacheFormat+"\n"), data...), is[:]...)) // a result that is not kept is found again
+	_ = c.write(slices.Concat([]byte(cacheFormat+"\n"), data, is[:])) // a result that is not kept is found again
 }
 
 // write puts the file there whole or not at all; what a crash leaves of it is not whole, and not read.

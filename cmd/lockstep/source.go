@@ -100,6 +100,10 @@ func (a *app) loadPath(p *config.Project, source string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.readSource(s)
+}
+
+func (a *app) readSource(s pathSource) (*loaded, error) {
 	l, err := s.load()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -90,22 +91,29 @@ func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions
 	if v := c.get(); v != nil {
 		return v, nil
 	}
-	set, err := a.load(ctx, p, o.source)
-	if err != nil {
-		return nil, err
-	}
 	var base *loaded
+	var before *schema.Set
 	if o.base != "" {
+		var err error
 		if base, err = a.load(ctx, p, o.base); err != nil {
 			return nil, err
 		}
+		before = base.Set
 	}
-	diags := a.findingsSince(p, set, base)
+	s := a.again(c, before)
+	if s == nil {
+		l, err := a.load(ctx, p, o.source)
+		if err != nil {
+			return nil, err
+		}
+		s = &survey{loaded: l, found: schema.Validate(l.Set, schema.Options{Base: before})}
+	}
+	diags := a.judged(p, s.all())
 	if base != nil {
 		diags = diags.New(a.findings(p, base))
 	}
-	v := &validated{Origin: set.Origin, Commit: set.Commit, Resources: set.Len(), Unmanaged: set.Unmanaged, Findings: diags}
-	c.put(v)
+	v := &validated{Origin: s.Origin, Commit: s.Commit, Resources: s.Len(), Unmanaged: s.Unmanaged, Findings: diags}
+	c.put(v, s)
 	return v, nil
 }
 
@@ -121,8 +129,11 @@ func (a *app) findingsSince(p *config.Project, l, base *loaded) schema.Diagnosti
 	if base != nil {
 		o.Base = base.Set
 	}
-	diags := append(schema.Diagnostics{}, l.diags...)
-	diags = append(diags, schema.Validate(l.Set, o)...)
+	return a.judged(p, slices.Concat(l.diags, schema.Validate(l.Set, o)))
+}
+
+// judged are findings as the project sees them: without what it exempts, with its severities.
+func (a *app) judged(p *config.Project, diags schema.Diagnostics) schema.Diagnostics {
 	diags = diags.Exempt(p.Exemptions, a.now()).WithSeverities(p.Rules)
 	diags.Sort()
 	return diags

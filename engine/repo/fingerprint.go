@@ -28,7 +28,26 @@ func (s Sum) String() string { return hex.EncodeToString(s[:]) }
 // has not been written since.
 type Stamps struct {
 	at    time.Time // when the walk began
+	names Sum       // of all names, in order
 	files map[string]stamp
+}
+
+// Changed names the files whose content is not what it was before, when the same files are there as before.
+func (s *Stamps) Changed(before *Stamps) (files map[string]bool, ok bool) {
+	if before == nil || s.names != before.names || len(s.files) != len(before.files) {
+		return nil, false
+	}
+	files = map[string]bool{}
+	for name, now := range s.files {
+		was, ok := before.files[name]
+		if !ok {
+			return nil, false
+		}
+		if was.sum != now.sum {
+			files[name] = true
+		}
+	}
+	return files, true
 }
 
 // stamp is one file's. mtime and ctime are nanoseconds since 1970.
@@ -94,14 +113,16 @@ func Fingerprint(dir string, known *Stamps) (Sum, *Stamps, error) {
 	if err := errors.Join(errs...); err != nil {
 		return Sum{}, nil, fmt.Errorf("%w: %w", ErrNoFingerprint, err)
 	}
-	h := sha256.New()
+	names, h := sha256.New(), sha256.New()
 	for i, x := range list {
-		fmt.Fprintf(h, "%d %s\x00", len(x.name), x.name)
+		fmt.Fprintf(names, "%d %s\x00", len(x.name), x.name)
 		h.Write(stamps[i].sum[:])
 		if x.entry != nil {
 			seen.files[x.name] = stamps[i]
 		}
 	}
+	seen.names = Sum(names.Sum(nil))
+	h.Write(seen.names[:])
 	return Sum(h.Sum(nil)), seen, nil
 }
 
@@ -160,7 +181,7 @@ func listed(dir string) ([]listing, error) {
 
 // Append writes the stamps as lines, in no order.
 func (s *Stamps) Append(b []byte) []byte {
-	b = fmt.Appendf(b, "%d\n", s.at.UnixNano())
+	b = fmt.Appendf(b, "%d %s\n", s.at.UnixNano(), s.names)
 	for name, f := range s.files {
 		b = hex.AppendEncode(b, f.sum[:])
 		for _, n := range []int64{f.size, f.mtime, f.ctime} {
@@ -181,11 +202,16 @@ func ParseStamps(data []byte) (*Stamps, error) {
 	if !lines.Scan() {
 		return nil, errors.New("no stamps")
 	}
-	at, err := strconv.ParseInt(lines.Text(), 10, 64)
+	when, names, _ := strings.Cut(lines.Text(), " ")
+	at, err := strconv.ParseInt(when, 10, 64)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stamps{at: time.Unix(0, at), files: make(map[string]stamp, bytes.Count(data, []byte("\n")))}
+	sum, err := hex.DecodeString(names)
+	if err != nil || len(sum) != sha256.Size {
+		return nil, errors.New("the sum of the names is none")
+	}
+	s := &Stamps{at: time.Unix(0, at), names: Sum(sum), files: make(map[string]stamp, bytes.Count(data, []byte("\n")))}
 	for lines.Scan() {
 		name, f, err := parseStamp(lines.Text())
 		if err != nil {

@@ -322,7 +322,7 @@ func (l *loader) siblings(t *schema.Type, r *schema.Resource, m frMatch, inc sch
 			continue
 		}
 		at := x.Pointer + "/" + member
-		if l.files[path.Join(base, name)] == nil && (slices.Contains(inc.Product, name) || !isOurs(name) && name != frTextName(t, r, inc, at)) {
+		if l.named(path.Join(base, name)) == nil && (slices.Contains(inc.Product, name) || !isOurs(name) && name != frTextName(t, r, inc, at)) {
 			continue
 		}
 		f := l.side(r, base, name, r.Source.At(x.Pointer+"/file"))
@@ -368,7 +368,7 @@ func (l *loader) side(r *schema.Resource, base, name string, pos schema.Pos) *fi
 		l.add(d)
 		return nil
 	}
-	f := l.files[where]
+	f := l.named(where)
 	if f == nil {
 		if slices.ContainsFunc(l.diags, func(d schema.Diagnostic) bool { return d.Pos.File == where }) {
 			return nil // a link that can't be followed: that is said already

@@ -3,6 +3,7 @@ package repo
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,7 @@ type loader struct {
 	diags  schema.Diagnostics
 	// What a snapshot was asked for; nil means everything.
 	types, realms []string
+	unseen        bool // what Options.Seen says is wrong
 }
 
 func newLoader(fsys fs.FS, o Options) *loader {
@@ -92,8 +94,52 @@ const maxDepth = 40
 
 // list finds the files below dir that may be configuration.
 func (l *loader) list(dir string) {
-	l.walk(dir, nil, notConfiguration())
+	if l.o.Seen != nil {
+		l.listSeen(dir)
+	} else {
+		l.walk(dir, nil, notConfiguration())
+	}
 	slices.Sort(l.names)
+}
+
+// listSeen takes the names from a fingerprint, which has no links in it.
+func (l *loader) listSeen(dir string) {
+	skip := notConfiguration()
+	isOf := map[string]bool{} // folders that may hold configuration
+	var may func(dir string) bool
+	may = func(at string) bool {
+		ok, known := isOf[at]
+		if !known {
+			ok = at == dir || at != "." && at != "/" && isConfiguration(path.Base(at), skip) && may(path.Dir(at))
+			isOf[at] = ok
+		}
+		return ok
+	}
+	for name := range l.o.Seen.Stamps.files {
+		name = path.Join(l.o.Seen.Dir, name)
+		if !l.o.Seen.Skip[name] && isConfiguration(path.Base(name), skip) && may(path.Dir(name)) {
+			l.names = append(l.names, name)
+			l.unseen = l.unseen || strings.Count(name, "/") > maxDepth
+		}
+	}
+}
+
+// named is the file that another one names; nil when it is not there.
+func (l *loader) named(name string) *file {
+	l.unseen = l.unseen || l.o.Seen != nil && l.o.Seen.Skip[name]
+	return l.files[name]
+}
+
+// isAsSeen says whether a file's content is what the fingerprint has seen of it.
+func (l *loader) isAsSeen(f *file) bool {
+	if l.o.Seen == nil {
+		return true
+	}
+	name := f.Name
+	if dir := path.Clean(firstOf(l.o.Seen.Dir, ".")); dir != "." {
+		name = strings.TrimPrefix(name, dir+"/")
+	}
+	return l.o.Seen.Stamps.files[name].sum == sha256.Sum256(f.Data)
 }
 
 func (l *loader) walk(dir string, above []string, skip []string) {
@@ -199,6 +245,7 @@ func (l *loader) readAll(names []string, limit int64) {
 	for _, f := range slices.Concat(read...) {
 		l.files[f.Name] = f
 		l.set.Files++
+		l.unseen = l.unseen || !l.isAsSeen(f)
 	}
 }
 

@@ -34,7 +34,19 @@ type Options struct {
 	Realms []string // nil means all
 	Ignore []schema.Glob
 	Origin string // for messages; the path when empty
+	Seen   *Seen  // what a Fingerprint has seen of the files already; nil when none was taken
 }
+
+// Seen says what files there are and that some need not be read. Where that turns out to be wrong, loading fails
+// with ErrUnseen.
+type Seen struct {
+	Stamps *Stamps
+	Dir    string          // that the stamps are of, from the top of the tree
+	Skip   map[string]bool // files, from the top of the tree, of which all is known
+}
+
+// ErrUnseen says that a file is not as it was seen, or that one is needed that was to be skipped.
+var ErrUnseen = errors.New("the files are not as they were seen")
 
 // The largest files that are read: one of a tree, and one that holds everything.
 const (
@@ -122,6 +134,9 @@ func Load(fsys fs.FS, root string, o Options) (*schema.Set, schema.Diagnostics, 
 		return nil, nil, err
 	}
 	set := l.finish()
+	if l.unseen {
+		return nil, nil, ErrUnseen
+	}
 	l.diags.Sort()
 	return set, l.diags, nil
 }
