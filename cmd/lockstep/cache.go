@@ -189,20 +189,8 @@ func (c *resultCache) get() *validated {
 
 // read reads the cache file. A file that is not whole is none.
 func (c *resultCache) read() {
-	info, err := os.Stat(c.file)
-	if err != nil || info.Size() > cacheMax {
-		return
-	}
-	data, err := os.ReadFile(c.file)
-	if err != nil {
-		return
-	}
-	data, ok := bytes.CutPrefix(data, []byte(cacheFormat+"\n"))
-	if !ok || len(data) < sha256.Size {
-		return
-	}
-	data, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
-	if is := sha256.Sum256(data); !bytes.Equal(is[:], sum) {
+	data, ok := readCacheFile(c.file)
+	if !ok {
 		return
 	}
 	result, rest, _ := bytes.Cut(data, []byte("\n"))
@@ -289,14 +277,32 @@ func (c *resultCache) put(v *validated, s *survey) {
 	if err != nil {
 		return
 	}
-	data := c.stamps.Append(slices.Concat(result, []byte("\n"), part, []byte("\n")))
-	is := sha256.Sum256(data)
-	_ = c.write(slices.Concat([]byte(cacheFormat+"\n"), data, is[:])) // a result that is not kept is found again
+	// A result that is not kept is found again.
+	_ = writeCacheFile(c.file, c.stamps.Append(slices.Concat(result, []byte("\n"), part, []byte("\n"))))
 }
 
-// write puts the file there whole or not at all; what a crash leaves of it is not whole, and not read.
-func (c *resultCache) write(data []byte) error {
-	dir := filepath.Dir(c.file)
+// readCacheFile reads what writeCacheFile wrote. A file that is not whole, or of another format, is none.
+func readCacheFile(name string) ([]byte, bool) {
+	info, err := os.Stat(name)
+	if err != nil || info.Size() > cacheMax {
+		return nil, false
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, false
+	}
+	data, ok := bytes.CutPrefix(data, []byte(cacheFormat+"\n"))
+	if !ok || len(data) < sha256.Size {
+		return nil, false
+	}
+	data, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
+	is := sha256.Sum256(data)
+	return data, bytes.Equal(is[:], sum)
+}
+
+// writeCacheFile puts the file there whole or not at all; what a crash leaves of it is not whole, and not read.
+func writeCacheFile(name string, data []byte) error {
+	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -304,21 +310,26 @@ func (c *resultCache) write(data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	sum := sha256.Sum256(data)
+	for _, part := range [][]byte{[]byte(cacheFormat + "\n"), data, sum[:]} {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.file)
+		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return c.prune(dir)
+	return pruneCache(dir)
 }
 
 // cacheFiles is how many sources' results are kept.
 const cacheFiles = 64
 
-// prune removes the oldest files when there are too many.
-func (c *resultCache) prune(dir string) error {
+// pruneCache removes the oldest file when there are too many.
+func pruneCache(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) <= cacheFiles {
 		return err

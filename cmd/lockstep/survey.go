@@ -41,6 +41,9 @@ func (s *survey) part(lines fileLines) cachedPart {
 	if p.View == "" {
 		p.View = schema.View(s.Set)
 	}
+	if !repo.Layout(s.Layout).InParts() {
+		return p
+	}
 	for _, x := range slices.Concat(schema.Stubs(s.Set, s.diags, s.found), s.stubs) {
 		b := bare(x.Findings)
 		if len(x.Findings) > 0 && !lines.holds(b, x.Findings) {

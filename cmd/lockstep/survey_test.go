@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func TestPartIsWhole(t *testing.T) {
 	if testing.Short() {
 		rounds = 10
 	}
-	for _, layout := range []string{"frconfig", "flat"} {
+	for layout, inParts := range map[string]bool{"frconfig": true, "flat": true, "frodo": false} {
 		t.Run(layout, func(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
@@ -45,7 +46,7 @@ func TestPartIsWhole(t *testing.T) {
 				}
 				var what []string
 				for range 1 + random.IntN(2) {
-					if random.IntN(5) == 0 {
+					if inParts && random.IntN(5) == 0 { // frodo has one file: what is cut off is nothing
 						what = append(what, edit(t, random, dir))
 					} else {
 						what = append(what, turn(t, random, dir))
@@ -60,7 +61,7 @@ func TestPartIsWhole(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d changes were looked at in part", inPart, rounds)
-			if inPart*4 < rounds {
+			if inParts && inPart*4 < rounds {
 				t.Errorf("only %d of %d changes were looked at in part", inPart, rounds)
 			}
 		})
@@ -157,5 +158,47 @@ func TestStubsSeeWhatResourcesSee(t *testing.T) {
 	}
 	if got := schema.View(l.Set); got != want || len(stubs)*2 < l.Len() {
 		t.Errorf("%d stubs in a set of %d: another view", len(stubs), l.Len())
+	}
+}
+
+// TestBaseIsKept: findings since a commit are the same with what is kept of the commit, after changes too.
+func TestBaseIsKept(t *testing.T) {
+	env := gitEnv(t)
+	dir, cache := copyFixture(t, "frconfig"), t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		c := exec.Command("git", args...)
+		c.Dir, c.Env = dir, env
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	git("add", "-A")
+	git("-c", "user.name=t", "-c", "user.email=t@acme.example", "commit", "-qm", "x")
+	esv, err := filepath.Glob(filepath.Join(dir, "esvs", "variables", "*.json"))
+	if err != nil || len(esv) == 0 {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 9))
+	steps := []func() string{
+		func() string { return "nothing" },
+		func() string { return turn(t, random, dir) },
+		func() string { return fmt.Sprint("an ESV deleted ", os.Remove(esv[0])) },
+		func() string { return turn(t, random, dir) },
+		func() string { return turn(t, random, dir) },
+	}
+	for _, step := range steps {
+		what := step()
+		want := validatedOutput(t, dir, "", "--base", "git:HEAD")
+		for range 2 {
+			if got := validatedOutput(t, dir, cache, "--base", "git:HEAD"); got != want {
+				t.Fatalf("after %s: kept\n%s\nanew\n%s", what, got, want)
+			}
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(cache, "lockstep", "base", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Errorf("kept of the commit: %q %v", kept, err)
 	}
 }

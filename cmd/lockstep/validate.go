@@ -91,14 +91,14 @@ func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions
 	if v := c.get(); v != nil {
 		return v, nil
 	}
-	var base *loaded
+	var base *baseState
 	var before *schema.Set
 	if o.base != "" {
 		var err error
-		if base, err = a.load(ctx, p, o.base); err != nil {
+		if base, err = a.baseState(ctx, p, o.base); err != nil {
 			return nil, err
 		}
-		before = base.Set
+		before = base.set()
 	}
 	s := a.again(c, before)
 	if s == nil {
@@ -110,7 +110,7 @@ func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions
 	}
 	diags := a.judged(p, s.all())
 	if base != nil {
-		diags = diags.New(a.findings(p, base))
+		diags = diags.New(a.judged(p, base.Found.Findings))
 	}
 	v := &validated{Origin: s.Origin, Commit: s.Commit, Resources: s.Len(), Unmanaged: s.Unmanaged, Findings: diags}
 	c.put(v, s)

@@ -27,13 +27,16 @@ type Part struct {
 	texts    map[string][]byte   // files that were searched, by the id of their content
 }
 
+// InParts says whether a resource's files are found by their names, so that some can be read without the others.
+func (l Layout) InParts() bool { return l == FrConfig || l == Flat }
+
 // NewPart begins an empty part of the configuration below root. It fails when there is none.
 func NewPart(fsys fs.FS, root string, o Options) (*Part, error) {
 	layout, dir, err := place(fsys, path.Clean(firstOf(root, ".")), o.Layout)
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, texts: map[string][]byte{}, whole: layout != FrConfig && layout != Flat}
+	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, texts: map[string][]byte{}, whole: !layout.InParts()}
 	if layout == FrConfig {
 		p.patterns = frConfigPatterns()
 	}
