@@ -184,18 +184,30 @@ func TestBaseIsKept(t *testing.T) {
 	steps := []func() string{
 		func() string { return "nothing" },
 		func() string { return turn(t, random, dir) },
-		func() string { return fmt.Sprint("an ESV deleted ", os.Remove(esv[0])) },
+		func() string {
+			for _, name := range esv[1:] {
+				if err := os.Remove(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return "most ESVs deleted"
+		},
 		func() string { return turn(t, random, dir) },
 		func() string { return turn(t, random, dir) },
 	}
+	deleted := false
 	for _, step := range steps {
 		what := step()
 		want := validatedOutput(t, dir, "", "--base", "git:HEAD")
+		deleted = deleted || strings.Contains(want, `"esv-deleted"`)
 		for range 2 {
 			if got := validatedOutput(t, dir, cache, "--base", "git:HEAD"); got != want {
 				t.Fatalf("after %s: kept\n%s\nanew\n%s", what, got, want)
 			}
 		}
+	}
+	if !deleted {
+		t.Error("no finding tells of a deleted ESV")
 	}
 	kept, err := filepath.Glob(filepath.Join(cache, "lockstep", "base", "*"))
 	if err != nil || len(kept) != 1 {
