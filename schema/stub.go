@@ -12,9 +12,9 @@ import (
 // have changed: what rules about others read of it, and what was found about it.
 type Stub struct {
 	Key      Key
-	Body     map[string]any // the members that rules about others read; see Outward
+	Body     map[string]any `json:",omitempty"` // the members that rules about others read; see Outward
 	Files    []string       // that hold the resource, and nothing else
-	Findings Diagnostics
+	Findings Diagnostics    `json:"-"`
 }
 
 // mentionsMember holds, in a stub's body, the names of the ESVs that the whole body speaks of.

@@ -29,10 +29,10 @@ type cachedPart struct {
 	Stubs []cachedStub
 }
 
-// A cachedStub is a stub whose findings are kept without excerpts.
+// A cachedStub is a stub whose findings, if there are any, are kept without excerpts.
 type cachedStub struct {
 	schema.Stub
-	Bare bareFindings
+	Bare *bareFindings `json:",omitempty"`
 }
 
 // part makes what is kept of a survey.
@@ -45,12 +45,15 @@ func (s *survey) part(lines fileLines) cachedPart {
 		return p
 	}
 	for _, x := range slices.Concat(schema.Stubs(s.Set, s.diags, s.found), s.stubs) {
-		b := bare(x.Findings)
-		if len(x.Findings) > 0 && !lines.holds(b, x.Findings) {
-			continue
+		one := cachedStub{Stub: x}
+		if len(x.Findings) > 0 {
+			b := bare(x.Findings)
+			if !lines.holds(b, x.Findings) {
+				continue
+			}
+			one.Bare = &b
 		}
-		x.Findings = nil
-		p.Stubs = append(p.Stubs, cachedStub{x, b})
+		p.Stubs = append(p.Stubs, one)
 	}
 	return p
 }
@@ -73,12 +76,18 @@ func (a *app) again(c *resultCache, base *schema.Set) *survey {
 	lines := c.lines()
 	var stubs []schema.Stub
 	for _, x := range part.Stubs {
-		if x.Findings = x.Bare.Findings; x.DependsOn(changed) {
+		if x.Bare != nil {
+			x.Findings = x.Bare.Findings
+		}
+		if x.DependsOn(changed) {
 			continue
 		}
-		if x.Findings, ok = lines.fill(x.Bare); ok {
-			stubs = append(stubs, x.Stub)
+		if x.Bare != nil {
+			if x.Findings, ok = lines.fill(*x.Bare); !ok {
+				continue
+			}
 		}
+		stubs = append(stubs, x.Stub)
 	}
 	// A rule may ask for a place in a resource that only a stub stands for: then that is read as well.
 	for range 3 {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -181,6 +182,7 @@ func listed(dir string) ([]listing, error) {
 
 // Append writes the stamps as lines, in no order.
 func (s *Stamps) Append(b []byte) []byte {
+	b = slices.Grow(b, 256*len(s.files))
 	b = fmt.Appendf(b, "%d %s\n", s.at.UnixNano(), s.names)
 	for name, f := range s.files {
 		b = hex.AppendEncode(b, f.sum[:])
