@@ -16,16 +16,16 @@ type baseState struct {
 	ESVs  []schema.Key // that it declares
 }
 
-// baseState looks at a base.
-func (a *app) baseState(ctx context.Context, p *config.Project, source string) (*baseState, error) {
-	file := a.baseStateFile(p, source)
+// baseState looks at the base of a change.
+func (a *app) baseState(ctx context.Context, p *config.Project, o validateOptions) (*baseState, error) {
+	file := a.baseStateFile(p, o.base)
 	if data, ok := readCacheFile(file); ok {
 		var b baseState
 		if json.Unmarshal(data, &b) == nil {
 			return &b, nil
 		}
 	}
-	l, err := a.load(ctx, p, source)
+	l, err := o.load(ctx, p, o.base)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,14 @@ func cachingApp(t testing.TB, dir, cache string) (a *app, stdout *bytes.Buffer) 
 // validated runs validate and gives its code and output.
 func validatedOutput(t testing.TB, dir, cache string, args ...string) string {
 	t.Helper()
+	return output(t, dir, cache, "validate", args...)
+}
+
+// output is what a command says, as JSON.
+func output(t testing.TB, dir, cache, command string, args ...string) string {
+	t.Helper()
 	a, stdout := cachingApp(t, dir, cache)
-	code := a.run(t.Context(), append([]string{"-C", dir, "validate", "-o", "json"}, args...))
+	code := a.run(t.Context(), append([]string{"-C", dir, command, "-o", "json"}, args...))
 	return fmt.Sprintf("%d\n%s", code, stdout)
 }
 

@@ -88,39 +88,49 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 
 // check makes the report of the pull-request check.
 func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*report.Report, error) {
-	headSource := ""
+	vo := validateOptions{load: a.loadOnce()}
 	if o.head != "" {
-		headSource = "git:" + o.head
+		vo.source = "git:" + o.head
 	}
-	head, err := a.load(ctx, p, headSource)
+	if o.base != "" {
+		rev, err := a.mergeBase(p, o)
+		if err != nil {
+			return nil, err
+		}
+		vo.base = "git:" + rev
+	}
+	v, err := a.validate(ctx, p, vo)
 	if err != nil {
 		return nil, err
 	}
-	var diags schema.Diagnostics
+	diags := v.Findings
 	r := &report.Report{
-		Title: "Check", Checked: true, Tool: "lockstep " + toolVersion(), Source: head.Origin, Commit: head.Commit,
-		Resources: head.Len(), Unmanaged: head.Unmanaged,
+		Title: "Check", Checked: true, Tool: "lockstep " + toolVersion(), Source: v.Origin, Commit: v.Commit,
+		Resources: v.Resources, Unmanaged: v.Unmanaged,
 	}
-	var base *loaded
+	envs := o.envs
+	if len(envs) == 0 {
+		envs = envNames(p)
+	}
+	// What has been found may be known since the last run; the sets are for what has to be held against others.
+	var head, base *loaded
+	if o.base != "" || len(envs) > 0 {
+		if head, err = vo.load(ctx, p, vo.source); err != nil {
+			return nil, err
+		}
+	}
 	if o.base != "" {
-		if base, err = a.loadBase(ctx, p, o); err != nil {
+		if base, err = vo.load(ctx, p, vo.base); err != nil {
 			return nil, err
 		}
 		r.Base = base.Commit
-		diags = a.findingsSince(p, head, base).New(a.findings(p, base))
 		changes, err := a.compare(p, base, head, nil, nil)
 		if err != nil {
 			return nil, err
 		}
 		r.Compared, r.Changes = true, report.ViewsOf(changes)
-	} else {
-		diags = a.findings(p, head)
 	}
 	// Nothing is asked of a tenant unless somebody says so: a pull request's check needs no credentials.
-	envs := o.envs
-	if len(envs) == 0 {
-		envs = envNames(p)
-	}
 	for _, name := range envs {
 		ask := askNever
 		name, asked := strings.CutPrefix(name, "env:")
@@ -140,18 +150,34 @@ func (a *app) check(ctx context.Context, p *config.Project, o checkOptions) (*re
 	return r, nil
 }
 
-// loadBase reads the base at its merge base with the head: what has come to the base since is no part of
-// the change.
-func (a *app) loadBase(ctx context.Context, p *config.Project, o checkOptions) (*loaded, error) {
+// mergeBase is the commit that a change is held against, where the base and the head parted: what has come to the
+// base since is no part of the change.
+func (a *app) mergeBase(p *config.Project, o checkOptions) (string, error) {
 	g, err := repo.OpenGit(p.Root)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	rev, err := g.MergeBase(o.base, cmp.Or(o.head, "HEAD"))
 	if err != nil {
-		return nil, fmt.Errorf("--base %s: %w", o.base, err)
+		return "", fmt.Errorf("--base %s: %w", o.base, err)
 	}
-	return a.load(ctx, p, "git:"+rev)
+	return rev, nil
+}
+
+// A loading is app.load, or one that knows what it has loaded.
+type loading func(ctx context.Context, p *config.Project, source string) (*loaded, error)
+
+// loadOnce is a loading that reads each source once.
+func (a *app) loadOnce() loading {
+	known := map[string]*loaded{}
+	return func(ctx context.Context, p *config.Project, source string) (*loaded, error) {
+		if l := known[source]; l != nil {
+			return l, nil
+		}
+		l, err := a.load(ctx, p, source)
+		known[source] = l
+		return l, err
+	}
 }
 
 // checkEnvironment says what an environment lacks for the configuration, what it no longer needs after a change,

@@ -200,9 +200,13 @@ func TestBaseIsKept(t *testing.T) {
 		what := step()
 		want := validatedOutput(t, dir, "", "--base", "git:HEAD")
 		deleted = deleted || strings.Contains(want, `"esv-deleted"`)
+		checked := output(t, dir, "", "check", "--base", "HEAD")
 		for range 2 {
 			if got := validatedOutput(t, dir, cache, "--base", "git:HEAD"); got != want {
 				t.Fatalf("after %s: kept\n%s\nanew\n%s", what, got, want)
+			}
+			if got := output(t, dir, cache, "check", "--base", "HEAD"); got != checked {
+				t.Fatalf("after %s: check, kept\n%s\nanew\n%s", what, got, checked)
 			}
 		}
 	}
@@ -212,5 +216,13 @@ func TestBaseIsKept(t *testing.T) {
 	kept, err := filepath.Glob(filepath.Join(cache, "lockstep", "base", "*"))
 	if err != nil || len(kept) != 1 {
 		t.Errorf("kept of the commit: %q %v", kept, err)
+	}
+	// What check finds without a base is what validate finds, and is kept as its is.
+	if hits(t, dir, cache) {
+		t.Fatal("nobody has validated without a base")
+	}
+	output(t, dir, cache, "check")
+	if !hits(t, dir, cache) {
+		t.Error("check keeps nothing")
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 type validateOptions struct {
 	source, base, failOn string
+	load                 loading // how sources are read; nil is app.load
 }
 
 func newValidateCommand(a *app) *cobra.Command {
@@ -87,6 +88,9 @@ type validated struct {
 
 // validate finds what is wrong with a source, or takes it from the cache when nothing has changed.
 func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions) (*validated, error) {
+	if o.load == nil {
+		o.load = a.load
+	}
 	c := a.openCache(p, o)
 	if v := c.get(); v != nil {
 		return v, nil
@@ -95,14 +99,14 @@ func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions
 	var before *schema.Set
 	if o.base != "" {
 		var err error
-		if base, err = a.baseState(ctx, p, o.base); err != nil {
+		if base, err = a.baseState(ctx, p, o); err != nil {
 			return nil, err
 		}
 		before = base.set()
 	}
 	s := a.again(c, before)
 	if s == nil {
-		l, err := a.load(ctx, p, o.source)
+		l, err := o.load(ctx, p, o.source)
 		if err != nil {
 			return nil, err
 		}
@@ -117,19 +121,9 @@ func (a *app) validate(ctx context.Context, p *config.Project, o validateOptions
 	return v, nil
 }
 
-// findings are what was found while reading and what the rules find, less what is exempted, with the
-// project's severities.
+// findings are what was found while reading and what the rules find, as the project sees them.
 func (a *app) findings(p *config.Project, l *loaded) schema.Diagnostics {
-	return a.findingsSince(p, l, nil)
-}
-
-// findingsSince are the findings of a change: base is the configuration before it, nil when not known.
-func (a *app) findingsSince(p *config.Project, l, base *loaded) schema.Diagnostics {
-	var o schema.Options
-	if base != nil {
-		o.Base = base.Set
-	}
-	return a.judged(p, slices.Concat(l.diags, schema.Validate(l.Set, o)))
+	return a.judged(p, slices.Concat(l.diags, schema.Validate(l.Set, schema.Options{})))
 }
 
 // judged are findings as the project sees them: without what it exempts, with its severities.
