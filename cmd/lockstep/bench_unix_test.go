@@ -9,8 +9,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 )
+
+// cpuTime is how long the processors have worked for this process.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
 // peakMemory gives the most memory, in MiB, that a program held at a time.
 func peakMemory(b *testing.B, dir string, args ...string) float64 {
