@@ -65,7 +65,9 @@ type Part struct {
 // A Source turns pointers into places. The part with the longest prefix wins.
 type Source struct {
 	parts []Part
-	asked func() // of a stub: called when a place is asked for, which nobody knows
+	// Of a stub: called when a place is asked for, which nobody knows; and the resource's view.
+	asked func()
+	view  string
 }
 
 // NewSource makes a Source of parts; the first is the resource's main file.

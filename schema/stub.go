@@ -14,6 +14,7 @@ type Stub struct {
 	Key      Key
 	Body     map[string]any `json:",omitempty"` // the members that rules about others read; see Outward
 	Files    []string       // that hold the resource, and nothing else
+	View     string         // of the resource; see View
 	Findings Diagnostics    `json:"-"`
 }
 
@@ -57,7 +58,7 @@ func Stubs(s *Set, reading, found Diagnostics) []Stub {
 		if mentions := mentionsOf(r); len(mentions) > 0 {
 			body[mentionsMember] = mentions
 		}
-		stubs[i] = &Stub{Key: r.Key, Body: body, Files: files, Findings: about[r.Key]}
+		stubs[i] = &Stub{Key: r.Key, Body: body, Files: files, View: viewOf(r), Findings: about[r.Key]}
 	})
 	var out []Stub
 	for _, x := range stubs {
@@ -79,7 +80,7 @@ func filesOf(r *Resource) []string {
 // Resource is the stub as a resource of a set. asked is called when a rule asks for a place in it, which only its
 // files could tell.
 func (x Stub) Resource(asked func(Key)) *Resource {
-	return &Resource{Key: x.Key, Body: x.Body, Source: &Source{asked: func() { asked(x.Key) }}}
+	return &Resource{Key: x.Key, Body: x.Body, Source: &Source{asked: func() { asked(x.Key) }, view: x.View}}
 }
 
 // DependsOn says whether the stub is of a file, or a finding about it tells a place in one.
@@ -203,20 +204,29 @@ func only(v any, members ...string) map[string]any {
 // is found about a resource that has not changed stays as it is.
 func View(s *Set) string {
 	all := s.All()
-	lines := make([]string, len(all))
-	eachParallel(len(all), func(i int) {
-		r := all[i]
-		body, _ := stubBody(r)
-		var sender any
-		if at := checksOf(r.Type).Sender; at != "" {
-			sender, _ = Lookup(r.Body, at)
-		}
-		lines[i] = fmt.Sprintf("%q %q %q %s %s\n", r.Key.String(), r.Name(), Outward(r), CompactJSON(body), CompactJSON(sender))
-	})
-	h := sha256.New()
-	for _, l := range lines {
-		h.Write([]byte(l))
+	views := make([]string, len(all))
+	eachParallel(len(all), func(i int) { views[i] = viewOf(all[i]) })
+	return sumOf(views, fmt.Sprintf("%q %q %q %q %q", s.Broken(), s.Ignored(), s.Partial, s.Types, s.Realms))
+}
+
+// viewOf is the view of one resource.
+func viewOf(r *Resource) string {
+	if r.Source != nil && r.Source.view != "" {
+		return r.Source.view // a stub's
 	}
-	fmt.Fprintf(h, "%q %q %q %q %q", s.Broken(), s.Ignored(), s.Partial, s.Types, s.Realms)
+	body, _ := stubBody(r)
+	var sender any
+	if at := checksOf(r.Type).Sender; at != "" {
+		sender, _ = Lookup(r.Body, at)
+	}
+	return sumOf([]string{r.Key.String(), r.Name(), Outward(r), string(CompactJSON(body)), string(CompactJSON(sender))})
+}
+
+// sumOf is the SHA-256 of texts.
+func sumOf(list []string, more ...string) string {
+	h := sha256.New()
+	for _, s := range append(list, more...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }

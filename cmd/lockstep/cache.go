@@ -142,7 +142,8 @@ func sumOf(list ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// cached is the first line of a cache file, beside the format. A cachedPart is the second, and then come the stamps.
+// cached is the first line of a cache file, beside the format. Then come what survey.part makes, an empty line, and
+// the stamps.
 type cached struct {
 	Settings, Key string
 	Result        validated // without findings
@@ -194,7 +195,7 @@ func (c *resultCache) read() {
 		return
 	}
 	result, rest, _ := bytes.Cut(data, []byte("\n"))
-	part, rest, _ := bytes.Cut(rest, []byte("\n"))
+	part, rest, _ := bytes.Cut(rest, []byte("\n\n"))
 	var kept cached
 	if json.Unmarshal(result, &kept) != nil {
 		return
@@ -273,12 +274,12 @@ func (c *resultCache) put(v *validated, s *survey) {
 	if json.Unmarshal(result, &again) != nil || !lines.holds(again.Findings, v.Findings) {
 		return
 	}
-	part, err := json.Marshal(s.part(lines))
+	part, err := s.part(lines)
 	if err != nil {
 		return
 	}
 	// A result that is not kept is found again.
-	_ = writeCacheFile(c.file, c.stamps.Append(slices.Concat(result, []byte("\n"), part, []byte("\n"))))
+	_ = writeCacheFile(c.file, c.stamps.Append(slices.Concat(result, []byte("\n"), part, []byte("\n\n"))))
 }
 
 // readCacheFile reads what writeCacheFile wrote. A file that is not whole, or of another format, is none.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"path"
+	"runtime"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lockstep-gitops/lockstep/engine/repo"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -16,35 +20,31 @@ type survey struct {
 	*loaded
 	found schema.Diagnostics // by the rules
 	view  string             // see schema.View; "" when it was not asked for
-	stubs []schema.Stub      // that stand in the set
+	stubs []cachedStub       // that stand in the set
 	seen  bool               // what was read is what the cache's fingerprint has seen
 }
 
 // all is all that was found, while reading as well.
 func (s *survey) all() schema.Diagnostics { return slices.Concat(s.diags, s.found) }
 
-// A cachedPart is what a cache keeps for the case that some files change.
-type cachedPart struct {
-	View  string
-	Stubs []cachedStub
-}
-
 // A cachedStub is a stub whose findings, if there are any, are kept without excerpts.
 type cachedStub struct {
 	schema.Stub
 	Bare *bareFindings `json:",omitempty"`
+	line []byte        // of the cache file; nil when it is new
 }
 
-// part makes what is kept of a survey.
-func (s *survey) part(lines fileLines) cachedPart {
-	p := cachedPart{View: s.view}
-	if p.View == "" {
-		p.View = schema.View(s.Set)
+// part is what is kept of a survey for the case that some files change: a line with its view, and one for each
+// stub.
+func (s *survey) part(lines fileLines) ([]byte, error) {
+	if s.view == "" {
+		s.view = schema.View(s.Set)
 	}
+	out := [][]byte{[]byte(s.view)}
 	if !repo.Layout(s.Layout).InParts() {
-		return p
+		return out[0], nil
 	}
-	for _, x := range slices.Concat(schema.Stubs(s.Set, s.diags, s.found), s.stubs) {
+	for _, x := range schema.Stubs(s.Set, s.diags, s.found) {
 		one := cachedStub{Stub: x}
 		if len(x.Findings) > 0 {
 			b := bare(x.Findings)
@@ -53,9 +53,40 @@ func (s *survey) part(lines fileLines) cachedPart {
 			}
 			one.Bare = &b
 		}
-		p.Stubs = append(p.Stubs, one)
+		line, err := json.Marshal(one)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, line)
 	}
-	return p
+	for _, x := range s.stubs {
+		out = append(out, x.line)
+	}
+	return bytes.Join(out, []byte("\n")), nil
+}
+
+// readPart reads what part made, on all processors.
+func readPart(data []byte) (view string, stubs []cachedStub, err error) {
+	lines := bytes.Split(data, []byte("\n"))
+	stubs = make([]cachedStub, len(lines)-1)
+	var g errgroup.Group
+	n := runtime.GOMAXPROCS(0)
+	for k := range n {
+		g.Go(func() error {
+			for i := k; i < len(stubs); i += n {
+				x := &stubs[i]
+				if err := json.Unmarshal(lines[i+1], x); err != nil {
+					return err
+				}
+				x.line = lines[i+1]
+				if x.Bare != nil {
+					x.Findings = x.Bare.Findings
+				}
+			}
+			return nil
+		})
+	}
+	return string(lines[0]), stubs, g.Wait()
 }
 
 // again looks at a source of which most is as it was; nil when it has to be read whole: where files came or went,
@@ -65,8 +96,11 @@ func (a *app) again(c *resultCache, base *schema.Set) *survey {
 		return nil
 	}
 	files, ok := c.stamps.Changed(c.was)
-	var part cachedPart
-	if !ok || json.Unmarshal(c.part, &part) != nil {
+	if !ok {
+		return nil
+	}
+	view, stubs, err := readPart(c.part)
+	if err != nil {
 		return nil
 	}
 	changed := map[string]bool{}
@@ -74,35 +108,30 @@ func (a *app) again(c *resultCache, base *schema.Set) *survey {
 		changed[path.Join(c.source.dir, name)] = true
 	}
 	lines := c.lines()
-	var stubs []schema.Stub
-	for _, x := range part.Stubs {
-		if x.Bare != nil {
-			x.Findings = x.Bare.Findings
-		}
+	stubs = slices.DeleteFunc(stubs, func(x cachedStub) bool {
 		if x.DependsOn(changed) {
-			continue
+			return true
 		}
+		ok := true
 		if x.Bare != nil {
-			if x.Findings, ok = lines.fill(*x.Bare); !ok {
-				continue
-			}
+			_, ok = lines.fill(*x.Bare) // in place: x.Findings are the same
 		}
-		stubs = append(stubs, x.Stub)
-	}
+		return !ok
+	})
 	// A rule may ask for a place in a resource that only a stub stands for: then that is read as well.
 	for range 3 {
-		s, asked := a.surveyWith(c, stubs, part.View, base)
+		s, asked := a.surveyWith(c, stubs, view, base)
 		if s == nil || len(asked) == 0 {
 			return s
 		}
-		stubs = slices.DeleteFunc(stubs, func(x schema.Stub) bool { return asked[x.Key] })
+		stubs = slices.DeleteFunc(stubs, func(x cachedStub) bool { return asked[x.Key] })
 	}
 	return nil
 }
 
 // surveyWith looks at a source with stubs for what is known of it. It answers nil when they see another view than
 // they did, and which of them rules have asked for more than they know.
-func (a *app) surveyWith(c *resultCache, stubs []schema.Stub, view string, base *schema.Set) (*survey, map[schema.Key]bool) {
+func (a *app) surveyWith(c *resultCache, stubs []cachedStub, view string, base *schema.Set) (*survey, map[schema.Key]bool) {
 	seen := &repo.Seen{Stamps: c.stamps, Dir: c.source.dir, Skip: map[string]bool{}}
 	for _, x := range stubs {
 		for _, f := range x.Files {

@@ -28,7 +28,7 @@ func surveyed(t testing.TB, dir, cache string, o validateOptions) bool {
 // TestPartIsWhole changes files at random, so that what rules about other resources see changes as well, and finds
 // by looking at what changed what is found by looking at everything, byte for byte.
 func TestPartIsWhole(t *testing.T) {
-	rounds := 40
+	rounds := 24
 	if testing.Short() {
 		rounds = 10
 	}
