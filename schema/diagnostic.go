@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -79,10 +78,10 @@ func (d *Diagnostic) relate(at Pos, text string) {
 }
 
 // movingPlace is the place within a script that some messages name.
-var movingPlace = regexp.MustCompile(` \(line \d+, column \d+ of the script\)`)
+var movingPlace = lazily(` \(line \d+, column \d+ of the script\)`)
 
 // StableMessage is the message without what changes when lines move: what tells two findings apart.
-func (d Diagnostic) StableMessage() string { return movingPlace.ReplaceAllString(d.Message, "") }
+func (d Diagnostic) StableMessage() string { return movingPlace().ReplaceAllString(d.Message, "") }
 
 // Diagnostics are findings, in the order of Sort.
 type Diagnostics []Diagnostic

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,7 +205,7 @@ func requires(src string) []required {
 	}
 	var out []required
 	seen := map[string]bool{}
-	for _, m := range requireCall.FindAllStringSubmatchIndex(code, -1) {
+	for _, m := range requireCall().FindAllStringSubmatchIndex(code, -1) {
 		name := code[m[2]+1 : m[3]-1]
 		if !seen[name] {
 			seen[name] = true
@@ -217,8 +216,8 @@ func requires(src string) []required {
 }
 
 var (
-	requireCall = regexp.MustCompile(`(?:^|[^.\w$])require\s*\(\s*('[^'\\\n]+'|"[^"\\\n]+")\s*\)`)
-	requireOpen = regexp.MustCompile(`(?:^|[^.\w$])require\s*\(\s*$`)
+	requireCall = lazily(`(?:^|[^.\w$])require\s*\(\s*('[^'\\\n]+'|"[^"\\\n]+")\s*\)`)
+	requireOpen = lazily(`(?:^|[^.\w$])require\s*\(\s*$`)
 )
 
 // callsRequire says whether the word stands before a parenthesis.
@@ -240,7 +239,7 @@ func callsRequire(src string) bool {
 func onlyCode(src string) string {
 	return blankStrings(src, func(start, _ int) bool {
 		before := src[max(start-40, 0):start]
-		return strings.HasSuffix(strings.TrimRight(before, " \t\r\n\v\f"), "(") && requireOpen.MatchString(before)
+		return strings.HasSuffix(strings.TrimRight(before, " \t\r\n\v\f"), "(") && requireOpen().MatchString(before)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,7 +120,7 @@ func (c *checker) template(r *Resource, at, text string, isHTML bool) {
 	}
 }
 
-var onLine = regexp.MustCompile(`^(?:Parse|Lexer) error on line (\d+):\s*(?s:(.*))$`)
+var onLine = lazily(`^(?:Parse|Lexer) error on line (\d+):\s*(?s:(.*))$`)
 
 // handlebarsFault parses a template. The parser tells the line; the place is the first expression on it
 // whose prefix does not parse, or the lexer's own.
@@ -144,7 +143,7 @@ func handlebarsFault(text string) (offset, end int, why string, bad bool) {
 		return 0, 0, "", false
 	}
 	line, message := 1, err.Error()
-	if m := onLine.FindStringSubmatch(message); m != nil {
+	if m := onLine().FindStringSubmatch(message); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		message = m[2]
 	}
@@ -158,7 +157,7 @@ func handlebarsFault(text string) (offset, end int, why string, bad bool) {
 	return offset, offset + 2, strings.TrimSuffix(lowerFirst(message), "."), true
 }
 
-var blockTag = regexp.MustCompile(`\{\{\{?~?\s*([#/^])\s*([\w.@$/-]*)`)
+var blockTag = lazily(`\{\{\{?~?\s*([#/^])\s*([\w.@$/-]*)`)
 
 // blockFault finds the block that has no partner, which is what most faults are; otherwise it gives
 // back what it was given.
@@ -168,7 +167,7 @@ func blockFault(text string, offset int, message string) (int, string) {
 		name string
 	}
 	var stack []open
-	for _, m := range blockTag.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range blockTag().FindAllStringSubmatchIndex(text, -1) {
 		kind, name := text[m[2]], text[m[4]:m[5]]
 		switch {
 		case kind == '#' || kind == '^' && name != "":
@@ -199,7 +198,7 @@ func endIsOptional(tag string) bool {
 	}, tag)
 }
 
-var handlebarsExpr = regexp.MustCompile(`(?s)\{\{\{?.*?\}?\}\}`)
+var handlebarsExpr = lazily(`(?s)\{\{\{?.*?\}?\}\}`)
 
 // htmlFault finds the first tag without a partner. Tags within Handlebars blocks may be there or not
 // when the email is made, so a text whose tags are unbalanced within a block is not judged.
@@ -209,7 +208,7 @@ func htmlFault(text string) (offset, end int, why string, bad bool) {
 		tag               string
 	}
 	blocks := blockAt(text)
-	plain := handlebarsExpr.ReplaceAllStringFunc(text, func(s string) string {
+	plain := handlebarsExpr().ReplaceAllStringFunc(text, func(s string) string {
 		return strings.Map(func(r rune) rune {
 			if r == '\n' {
 				return r
@@ -264,7 +263,7 @@ func blockAt(text string) func(int) int {
 	var edges []edge
 	var stack []int
 	next := 0
-	for _, m := range handlebarsExpr.FindAllStringIndex(text, -1) {
+	for _, m := range handlebarsExpr().FindAllStringIndex(text, -1) {
 		inner := strings.TrimLeft(text[m[0]:m[1]], "{~ ")
 		switch {
 		case strings.HasPrefix(inner, "#") || strings.HasPrefix(inner, "^") && len(inner) > 3:

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/placeholders"
@@ -98,7 +97,7 @@ func (c *checker) deletedESV(ref ESVReference) bool {
 	return true
 }
 
-var mention = regexp.MustCompile(`esv[.-][a-z0-9._-]+`)
+var mention = lazily(`esv[.-][a-z0-9._-]+`)
 
 // findMentioned lists all names of ESVs that stand anywhere: what a dynamic getProperty builds out of
 // constants counts as used.
@@ -143,7 +142,7 @@ func noteNames(s string, mentions map[string]bool) {
 	if !strings.Contains(s, "esv") {
 		return
 	}
-	for _, name := range mention.FindAllString(s, -1) {
+	for _, name := range mention().FindAllString(s, -1) {
 		mentions[strings.ReplaceAll(strings.TrimRight(name, "."), ".", "-")] = true
 	}
 }

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -242,14 +241,14 @@ func (c *checker) debugMode(r *Resource, at string) {
 }
 
 // realmObject is the name of a managed object with its realm's prefix.
-var realmObject = regexp.MustCompile(`^managed/(alpha|bravo)_`)
+var realmObject = lazily(`^managed/(alpha|bravo)_`)
 
 // checkRealmObjects reports identity resources of another realm.
 func checkRealmObjects(c *checker, t *Type, r *Resource) {
 	for _, pattern := range checksOf(t.Name).RealmObjects {
 		for _, m := range Select(r.Body, pattern) {
 			name, _ := m.Value.(string)
-			found := realmObject.FindStringSubmatch(name)
+			found := realmObject().FindStringSubmatch(name)
 			if found == nil || found[1] == r.Realm || r.Realm == "" {
 				continue
 			}

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reugn/go-quartz/quartz"
@@ -159,10 +158,10 @@ func (c *checker) mapping(r *Resource) {
 	}
 }
 
-var endpointName = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
+var endpointName = lazily(`^[A-Za-z0-9._/-]+$`)
 
 func (c *checker) endpoint(r *Resource) {
-	if !endpointName.MatchString(r.ID) {
+	if !endpointName().MatchString(r.ID) {
 		c.report(r, "/_id", "endpoint-name", fmt.Sprintf("%q can't be called as it stands: it is part of a path", r.ID), "Use letters, digits, dashes, dots, underscores and slashes.")
 	}
 	_, file := r.Body["file"].(string)

@@ -83,21 +83,21 @@ func scriptString(src string, i int, groovy bool) (end int, closed bool) {
 
 // The forms that Rhino reads and no other engine does; a script with one is checked for its brackets
 // only. Each matches code without comments and strings.
-var rhinoForms = []*regexp.Regexp{
-	regexp.MustCompile(`\bfor\s+each\s*\(`),                             // for each (x in list)
-	regexp.MustCompile(`\bcatch\s*\(\s*[\w$]+\s+if\b`),                  // catch (e if e instanceof X)
-	regexp.MustCompile(`\bfunction\s*[\w$]*\s*\([^()]*\)\s*[^\s{/]`),    // function(x) x * x
-	regexp.MustCompile(`\blet\s*\(`),                                    // let (a = 1) { … }
-	regexp.MustCompile(`\[[^\[\]]*\bfor\s*(?:each\s*)?\(`),              // [x * x for (x in list)]
-	regexp.MustCompile(`(?:[=(,:?\[]|\breturn)\s*<[A-Za-z_>][^;]*?/?>`), // E4X: var x = <a/>
-	regexp.MustCompile(`\bdefault\s+xml\s+namespace\b|\.\.@?[A-Za-z*]|\.@[A-Za-z*]`),
-	regexp.MustCompile(`[\w$)\]]::[\w$*\[]`), // namespace::name
+var rhinoForms = []lazyExpr{
+	lazily(`\bfor\s+each\s*\(`),                             // for each (x in list)
+	lazily(`\bcatch\s*\(\s*[\w$]+\s+if\b`),                  // catch (e if e instanceof X)
+	lazily(`\bfunction\s*[\w$]*\s*\([^()]*\)\s*[^\s{/]`),    // function(x) x * x
+	lazily(`\blet\s*\(`),                                    // let (a = 1) { … }
+	lazily(`\[[^\[\]]*\bfor\s*(?:each\s*)?\(`),              // [x * x for (x in list)]
+	lazily(`(?:[=(,:?\[]|\breturn)\s*<[A-Za-z_>][^;]*?/?>`), // E4X: var x = <a/>
+	lazily(`\bdefault\s+xml\s+namespace\b|\.\.@?[A-Za-z*]|\.@[A-Za-z*]`),
+	lazily(`[\w$)\]]::[\w$*\[]`), // namespace::name
 }
 
 func isRhinoOnly(text string) bool {
 	code := codeAlone(text)
 	for _, re := range rhinoForms {
-		if re.MatchString(code) {
+		if re().MatchString(code) {
 			return true
 		}
 	}
@@ -109,7 +109,7 @@ func codeAlone(src string) string { return blankStrings(src, func(_, _ int) bool
 
 // An api is an expression that works with one generation of the script engine only.
 type api struct {
-	re      *regexp.Regexp
+	re      lazyExpr
 	name    string
 	instead string
 	need    string // a text that is there whenever the expression matches
@@ -119,15 +119,15 @@ type api struct {
 // scripts"). A name that the script declares itself is its own.
 var (
 	legacyAPIs = []api{
-		{regexp.MustCompile(`\b(JavaImporter)\s*\(`), "JavaImporter", "Java classes are not reachable; use the bindings", "JavaImporter"},
-		{regexp.MustCompile(`\b(Packages)\s*\.`), "Packages", "Java classes are not reachable; use the bindings", "Packages"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(sharedState)\s*\.\s*(?:get|put|remove)\b`), "sharedState", "use nodeState.get and nodeState.putShared", "sharedState"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(transientState)\s*\.\s*(?:get|put|remove)\b`), "transientState", "use nodeState.get and nodeState.putTransient", "transientState"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(logger)\s*\.\s*(?:message|warning)\s*\(`), "logger.message and logger.warning", "use logger.debug and logger.warn", "logger"},
+		{lazily(`\b(JavaImporter)\s*\(`), "JavaImporter", "Java classes are not reachable; use the bindings", "JavaImporter"},
+		{lazily(`\b(Packages)\s*\.`), "Packages", "Java classes are not reachable; use the bindings", "Packages"},
+		{lazily(`(?:^|[^.\w$])(sharedState)\s*\.\s*(?:get|put|remove)\b`), "sharedState", "use nodeState.get and nodeState.putShared", "sharedState"},
+		{lazily(`(?:^|[^.\w$])(transientState)\s*\.\s*(?:get|put|remove)\b`), "transientState", "use nodeState.get and nodeState.putTransient", "transientState"},
+		{lazily(`(?:^|[^.\w$])(logger)\s*\.\s*(?:message|warning)\s*\(`), "logger.message and logger.warning", "use logger.debug and logger.warn", "logger"},
 	}
 	nextAPIs = []api{
-		{regexp.MustCompile(`(?:^|[^.\w$])(callbacksBuilder)\s*\.`), "callbacksBuilder", "build callbacks with Java classes, or set evaluatorVersion 2.0", "callbacksBuilder"},
-		{regexp.MustCompile(`(?:^|[^.\w$])(action)\s*\.\s*(?:goTo|suspend|withErrorMessage|withStage)\s*\(`), "action.goTo", "set outcome, or evaluatorVersion 2.0", "action"},
+		{lazily(`(?:^|[^.\w$])(callbacksBuilder)\s*\.`), "callbacksBuilder", "build callbacks with Java classes, or set evaluatorVersion 2.0", "callbacksBuilder"},
+		{lazily(`(?:^|[^.\w$])(action)\s*\.\s*(?:goTo|suspend|withErrorMessage|withStage)\s*\(`), "action.goTo", "set outcome, or evaluatorVersion 2.0", "action"},
 	}
 )
 
@@ -146,13 +146,13 @@ func apiOf(src, evaluator string) (offset int, found api, ok bool) {
 				break
 			}
 			// What follows the word is a dot or a parenthesis, whichever expression it is.
-			if next := strings.TrimLeft(src[at+len(a.need):to], " \t\r\n\f"); next == "" || next[0] != '.' && next[0] != '(' || !a.re.MatchString(src[from:to]) {
+			if next := strings.TrimLeft(src[at+len(a.need):to], " \t\r\n\f"); next == "" || next[0] != '.' && next[0] != '(' || !a.re().MatchString(src[from:to]) {
 				continue
 			}
 			if code == "" {
 				code = codeAlone(src)
 			}
-			m := a.re.FindStringSubmatchIndex(code[from:to])
+			m := a.re().FindStringSubmatchIndex(code[from:to])
 			if m == nil || declares(code, code[from+m[2]:from+m[3]]) {
 				continue
 			}
@@ -171,10 +171,10 @@ func declares(code, name string) bool {
 
 // credential is an assignment of a constant to a name that speaks of a secret. An upper bound of the constant's
 // length in the expression would make it too large for Go's fast matcher.
-var credential = regexp.MustCompile(`(?i)(?:^|[^\w$])["']?([\w$.-]*(?:password|passwd|passphrase|secret|api_?key|access_?key|private_?key|auth_?token|bearer_?token|access_?token|credential)s?)["']?\s*[:=]\s*(["'])([^"'\\\n]{6,})["']`)
+var credential = lazily(`(?i)(?:^|[^\w$])["']?([\w$.-]*(?:password|passwd|passphrase|secret|api_?key|access_?key|private_?key|auth_?token|bearer_?token|access_?token|credential)s?)["']?\s*[:=]\s*(["'])([^"'\\\n]{6,})["']`)
 
 // authHeader is a header's value with the credential in it.
-var authHeader = regexp.MustCompile(`(?i)["'](?:basic|bearer)\s+([A-Za-z0-9+/._~-]{12,}=*)["']`)
+var authHeader = lazily(`(?i)["'](?:basic|bearer)\s+([A-Za-z0-9+/._~-]{12,}=*)["']`)
 
 // looksSecret says whether a constant may well be a secret: not a word, not a sentence, not a name of
 // something else.
@@ -207,8 +207,8 @@ func looksSecret(s string) bool {
 
 // logCall is a line of a log, up to the end of the statement; personal is what should not be in one.
 var (
-	logCall  = regexp.MustCompile(`\blogger\s*\.\s*(?:trace|debug|message|info|warn|warning|error)\s*\(([^;\n]*)`)
-	personal = regexp.MustCompile(`(?i)(?:^|[^\w$])([\w$]*(?:password|passcode|givenName|surname|telephoneNumber|phoneNumber|postalAddress|dateOfBirth|birthDate|socialSecurity|emailAddress|creditCard))\b|["'](password|mail|givenName|sn|telephoneNumber|postalAddress)["']\s*\)`)
+	logCall  = lazily(`\blogger\s*\.\s*(?:trace|debug|message|info|warn|warning|error)\s*\(([^;\n]*)`)
+	personal = lazily(`(?i)(?:^|[^\w$])([\w$]*(?:password|passcode|givenName|surname|telephoneNumber|phoneNumber|postalAddress|dateOfBirth|birthDate|socialSecurity|emailAddress|creditCard))\b|["'](password|mail|givenName|sn|telephoneNumber|postalAddress)["']\s*\)`)
 )
 
 // personalData finds a log call that writes what looks like personal data: the offsets of the name.
@@ -218,16 +218,16 @@ func personalData(src string) (name string, start, end int, ok bool) {
 	}
 	code := codeAlone(src)
 	for at := strings.Index(code, "logger"); at >= 0; at = nextIndex(code, "logger", at+1) {
-		m := logCall.FindStringSubmatchIndex(code[at:lineEnd(code, at)])
+		m := logCall().FindStringSubmatchIndex(code[at:lineEnd(code, at)])
 		if m == nil {
 			continue
 		}
 		from, to := at+m[2], at+m[3]
-		if p := personal.FindStringSubmatchIndex(code[from:to]); p != nil && p[2] >= 0 {
+		if p := personal().FindStringSubmatchIndex(code[from:to]); p != nil && p[2] >= 0 {
 			return code[from+p[2] : from+p[3]], from + p[2], from + p[3], true
 		}
 		// Constants that name an attribute count where they are an argument: state.get("mail").
-		if p := personal.FindStringSubmatchIndex(src[from:to]); p != nil && p[4] >= 0 {
+		if p := personal().FindStringSubmatchIndex(src[from:to]); p != nil && p[4] >= 0 {
 			return src[from+p[4] : from+p[5]], from + p[4], from + p[5], true
 		}
 	}
@@ -268,12 +268,12 @@ func credentialsIn(src string) []credentialPlace {
 		at := strings.LastIndexByte(src[:i], '\n') + 1
 		end := lineEnd(src, i)
 		line := src[at:end]
-		for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range credential().FindAllStringSubmatchIndex(line, -1) {
 			if m[7]-m[6] <= maxCredential && looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
 				out = append(out, credentialPlace{line[m[2]:m[3]], at + m[6] - 1, at + m[7] + 1})
 			}
 		}
-		for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range authHeader().FindAllStringSubmatchIndex(line, -1) {
 			if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
 				out = append(out, credentialPlace{"", at + m[0], at + m[1]})
 			}

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,24 +13,24 @@ import (
 type secretShape struct {
 	name string
 	need []string // one of these is there whenever the expression matches: searching for them is fast
-	re   *regexp.Regexp
+	re   lazyExpr
 }
 
 // secretShapes are those that can't be anything else: their issuers chose prefixes for that.
 var secretShapes = []secretShape{
-	{"a private key", []string{"PRIVATE KEY-----"}, regexp.MustCompile(`-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s)*(?:[A-Za-z-]+: [^\n]*(?:\\n|\s)*)*(?:[A-Za-z0-9+/=]|\\n|\s){60,}`)},
-	{"a private JWK", []string{`"kty"`}, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"`)},
-	{"a symmetric JWK", []string{`"oct"`}, regexp.MustCompile(`\{[^{}]*"kty"\s*:\s*"oct"[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"oct"`)},
-	{"a JSON Web Token", []string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}`)},
-	{"an AWS access key", []string{"AKIA"}, regexp.MustCompile(`\bAKIA[0-9A-Z]{16}\b`)},
-	{"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
-	{"a GitLab token", []string{"glpat-"}, regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a Slack token", []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxo-"}, regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
-	{"a Google API key", []string{"AIza"}, regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`)},
-	{"a Stripe key", []string{"_live_"}, regexp.MustCompile(`\b[rs]k_live_[0-9A-Za-z]{20,}`)},
-	{"a SendGrid key", []string{"SG."}, regexp.MustCompile(`\bSG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}`)},
-	{"a Twilio key", []string{"SK"}, regexp.MustCompile(`\bSK[0-9a-f]{32}\b`)},
-	{"a password in a URL", []string{"://"}, regexp.MustCompile(`\b[a-z][a-z0-9+.-]{2,12}://[^\s/@:"'<>{}$&]+:[^\s/@:"'<>{}$&]{3,}@[A-Za-z0-9.-]+`)},
+	{"a private key", []string{"PRIVATE KEY-----"}, lazily(`-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s)*(?:[A-Za-z-]+: [^\n]*(?:\\n|\s)*)*(?:[A-Za-z0-9+/=]|\\n|\s){60,}`)},
+	{"a private JWK", []string{`"kty"`}, lazily(`\{[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"d"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"(?:RSA|EC|OKP)"`)},
+	{"a symmetric JWK", []string{`"oct"`}, lazily(`\{[^{}]*"kty"\s*:\s*"oct"[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"|\{[^{}]*"k"\s*:\s*"[A-Za-z0-9_-]{16,}"[^{}]*"kty"\s*:\s*"oct"`)},
+	{"a JSON Web Token", []string{"eyJ"}, lazily(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}`)},
+	{"an AWS access key", []string{"AKIA"}, lazily(`\bAKIA[0-9A-Z]{16}\b`)},
+	{"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, lazily(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})`)},
+	{"a GitLab token", []string{"glpat-"}, lazily(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a Slack token", []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxo-"}, lazily(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
+	{"a Google API key", []string{"AIza"}, lazily(`\bAIza[0-9A-Za-z_-]{35}\b`)},
+	{"a Stripe key", []string{"_live_"}, lazily(`\b[rs]k_live_[0-9A-Za-z]{20,}`)},
+	{"a SendGrid key", []string{"SG."}, lazily(`\bSG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}`)},
+	{"a Twilio key", []string{"SK"}, lazily(`\bSK[0-9a-f]{32}\b`)},
+	{"a password in a URL", []string{"://"}, lazily(`\b[a-z][a-z0-9+.-]{2,12}://[^\s/@:"'<>{}$&]+:[^\s/@:"'<>{}$&]{3,}@[A-Za-z0-9.-]+`)},
 }
 
 // secretIn finds a secret in a text by its shape.
@@ -47,7 +46,7 @@ func secretIn(text string) (what string, start, end int, ok bool) {
 		if s.need[0] == "://" && !urlWithUser(text) {
 			continue
 		}
-		if m := s.re.FindStringIndex(text); m != nil && !strings.Contains(text[m[0]:m[1]], "REDACTED") {
+		if m := s.re().FindStringIndex(text); m != nil && !strings.Contains(text[m[0]:m[1]], "REDACTED") {
 			return s.name, m[0], m[1], true
 		}
 	}
@@ -187,9 +186,9 @@ func commented(text string, offset int) bool {
 
 // The forms in which AM and directory servers write passwords that they have encrypted or hashed.
 var (
-	amEncrypted = regexp.MustCompile(`^(?:AQIC|AAAA(?:AwE|EwE|A[A-Za-z]E))[A-Za-z0-9+/]{16,}={0,2}$`)
-	hashScheme  = regexp.MustCompile(`^\{(?:SSHA|SSHA256|SSHA384|SSHA512|SHA|SMD5|MD5|CRYPT|BCRYPT|PBKDF2|PBKDF2-HMAC-SHA(?:1|256|512)|ARGON2)\}[A-Za-z0-9+/$.,:=-]{12,}$`)
-	secretKey   = regexp.MustCompile(`(?i)(?:password|passwd|passphrase|secret|credential|private_?key|bindpw)$`)
+	amEncrypted = lazily(`^(?:AQIC|AAAA(?:AwE|EwE|A[A-Za-z]E))[A-Za-z0-9+/]{16,}={0,2}$`)
+	hashScheme  = lazily(`^\{(?:SSHA|SSHA256|SSHA384|SSHA512|SHA|SMD5|MD5|CRYPT|BCRYPT|PBKDF2|PBKDF2-HMAC-SHA(?:1|256|512)|ARGON2)\}[A-Za-z0-9+/$.,:=-]{12,}$`)
+	secretKey   = lazily(`(?i)(?:password|passwd|passphrase|secret|credential|private_?key|bindpw)$`)
 )
 
 // encryptedString says in which form a member's string is encrypted or hashed, if it is.
@@ -197,10 +196,10 @@ func encryptedString(key, s string) (form string, ok bool) {
 	if len(s) < 20 {
 		return "", false
 	}
-	if s[0] == '{' && hashScheme.MatchString(s) {
+	if s[0] == '{' && hashScheme().MatchString(s) {
 		return "hashed password " + s[:strings.IndexByte(s, '}')+1], true
 	}
-	if s[0] == 'A' && secretKey.MatchString(key) && amEncrypted.MatchString(s) {
+	if s[0] == 'A' && secretKey().MatchString(key) && amEncrypted().MatchString(s) {
 		return "string encrypted by AM", true
 	}
 	return "", false

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -234,13 +233,13 @@ func (d *Diagnostic) setExcerpt(lines []string, from int) {
 func ExcerptLine(line string) string { return maskSecrets(strings.TrimRight(line, "\r\n")) }
 
 // secretMember is a JSON member whose name says that its value is secret.
-var secretMember = regexp.MustCompile(`(?i)("(?:[^"]*(?:secret|password|passwd|passphrase|private_?key|api_?key|access_?key)[^"]*|[^"]*token|valueBase64)"\s*:\s*")((?:[^"\\]|\\.)*)`)
+var secretMember = lazily(`(?i)("(?:[^"]*(?:secret|password|passwd|passphrase|private_?key|api_?key|access_?key)[^"]*|[^"]*token|valueBase64)"\s*:\s*")((?:[^"\\]|\\.)*)`)
 
 // maskSecrets hides values that an excerpt would show though its finding is about the line below.
 // Stars keep the columns.
 func maskSecrets(line string) string {
-	return secretMember.ReplaceAllStringFunc(line, func(s string) string {
-		m := secretMember.FindStringSubmatch(s)
+	return secretMember().ReplaceAllStringFunc(line, func(s string) string {
+		m := secretMember().FindStringSubmatch(s)
 		if strings.Contains(m[2], "&{") || strings.HasPrefix(m[2], "${") {
 			return s
 		}

@@ -44,12 +44,12 @@ func TestCredentialsAreNotSkipped(t *testing.T) {
 		}
 		line := b.String()
 		var want []credentialPlace
-		for _, m := range credential.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range credential().FindAllStringSubmatchIndex(line, -1) {
 			if looksSecret(line[m[6]:m[7]]) && !commented(line, m[0]) {
 				want = append(want, credentialPlace{line[m[2]:m[3]], m[6] - 1, m[7] + 1})
 			}
 		}
-		for _, m := range authHeader.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range authHeader().FindAllStringSubmatchIndex(line, -1) {
 			if looksSecret(line[m[2]:m[3]]) && !commented(line, m[0]) {
 				want = append(want, credentialPlace{"", m[0], m[1]})
 			}
