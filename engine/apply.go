@@ -339,6 +339,7 @@ func (r *run) step(ctx context.Context, s Step) (StepDone, error) {
 	if s.Restart {
 		return r.restart(ctx, s)
 	}
+	ctx = whole(ctx)
 	// Read once more: somebody may have changed the resource since the check.
 	live, err := r.get(ctx, s.Key)
 	if err != nil {

@@ -135,7 +135,7 @@ func (d *direct) open(ctx context.Context) error {
 	if err := d.note(willOpenSession); err != nil {
 		return err
 	}
-	if err := d.o.Sessions.Init(ctx); err != nil {
+	if err := d.o.Sessions.Init(whole(ctx)); err != nil {
 		if errors.Is(err, ErrSessionRefused) {
 			return errors.Join(err, d.note(sessionRefused))
 		}
@@ -163,7 +163,7 @@ func (d *direct) apply(ctx context.Context) error {
 			return errors.Join(fmt.Errorf("the tenant could not apply the direct-configuration session: %s", s.Status), d.abort(ctx))
 		case s.Open:
 			// Not asked yet, or the request was lost.
-			if err := d.o.Sessions.Apply(ctx); err != nil {
+			if err := d.o.Sessions.Apply(whole(ctx)); err != nil {
 				if failures++; failures >= maxPollErrors || ctx.Err() != nil {
 					return fmt.Errorf("apply the direct-configuration session: %w", err)
 				}

@@ -176,6 +176,7 @@ const (
 	phasePromote = "promote"
 	phaseBack    = "rollback"
 	phaseReport  = "report"
+	phaseWait    = "wait"
 	phaseUnlock  = "unlock"
 )
 
@@ -189,9 +190,7 @@ func Promote(ctx context.Context, t Promoter, j *Journal, o PromotionOptions) (P
 	if err := p.sameKind(); err != nil {
 		return p.result, err
 	}
-	if r, ok := j.Last("locking"); ok && j.after("will lock", "lock refused") {
-		p.id = r.ID
-	}
+	p.recallID()
 	if j.after("will unlock", "will lock") {
 		return p.finish(ctx)
 	}
@@ -487,7 +486,7 @@ func (p *promotion) start(ctx context.Context, phase string, ours func(Promotion
 		if err := p.j.Append(Record{What: "will " + phase, ID: p.id}); err != nil {
 			return PromotionReport{}, err
 		}
-		if err := ask(ctx); err != nil {
+		if err := ask(whole(ctx)); err != nil {
 			return PromotionReport{}, err
 		}
 	}

@@ -72,7 +72,7 @@ func (p *promotion) takeLock(ctx context.Context) error {
 	if err := p.j.Append(will); err != nil {
 		return err
 	}
-	s, err := p.t.Lock(ctx)
+	s, err := p.t.Lock(whole(ctx))
 	if errors.Is(err, ErrLockRefused) {
 		return errors.Join(err, p.j.Append(Record{What: "lock refused"}))
 	}
@@ -148,7 +148,7 @@ func (p *promotion) unlock(ctx context.Context) (string, error) {
 		case s.Result == "error" && asked:
 			return false, "", fmt.Errorf("unlocking failed: %s", s.Description)
 		case s.Result == "locked" || s.Result == "error":
-			_, err := p.t.Unlock(ctx, p.id)
+			_, err := p.t.Unlock(whole(ctx), p.id)
 			asked = asked || err == nil
 			return false, s.Description, err
 		}
@@ -160,7 +160,76 @@ func (p *promotion) unlock(ctx context.Context) (string, error) {
 	return "both environments unlocked", p.j.Append(Record{What: "unlocked", ID: p.id})
 }
 
-// FinishLock gives back the lock that a promotion left behind: `promote unlock`.
+// recallID brings back the promotion's id, when the lock was given.
+func (p *promotion) recallID() { p.id = LockID(p.j.Records) }
+
+// Leave ends a promotion that was interrupted: it gives the lock back as soon as the tenant lets it. What is
+// under way there can't be stopped, and is waited for; a promotion that came to its end is in the result, and
+// in the audit. A blocking error keeps the lock. A *LockedError says that the lock is somebody else's: it is
+// left alone.
+func Leave(ctx context.Context, t Promoter, j *Journal, o PromotionOptions) (PromotionResult, error) {
+	p := &promotion{t: t, j: j, o: o}
+	p.recallID()
+	s, err := t.LockState(ctx)
+	if err != nil {
+		return p.result, err
+	}
+	switch {
+	case s.Result == "unlocked", p.id != "" && s.PromotionID != p.id:
+		return p.result, j.Append(Record{What: "unlocked", ID: p.id})
+	case p.id == "":
+		err := p.takeOver(ctx, s)
+		var other *LockedError
+		if errors.As(err, &other) {
+			err = errors.Join(err, j.Append(Record{What: "lock refused"}))
+		}
+		if err != nil {
+			return p.result, err
+		}
+	}
+	p.result.PromotionID = p.id
+	if err := p.waitIdle(ctx); err != nil {
+		return p.result, err
+	}
+	for what, ours := range map[string]func(PromotionReport) bool{phasePromote: isPromotion, phaseBack: isRollback} {
+		if !p.j.after("will "+what, "will lock") {
+			continue
+		}
+		report, ok, err := p.findReport(ctx, ours)
+		if err != nil {
+			return p.result, err
+		}
+		if ok {
+			p.result.Report = &report
+		}
+	}
+	return p.end(ctx, nil)
+}
+
+// waitIdle waits until nothing runs on the tenant any more.
+func (p *promotion) waitIdle(ctx context.Context) error {
+	status, err := p.t.PromotionStatus(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Status == "RUNNING" {
+		err = p.phase(ctx, phaseWait, func(ctx context.Context) (string, error) {
+			return "the tenant is done", p.wait(ctx, phaseWait, func() (done bool, text string, err error) {
+				status, err = p.t.PromotionStatus(ctx)
+				return status.Status != "RUNNING", status.Message, err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if status.Status == "ERROR" && status.BlockingError {
+		return &PromotionError{Environment: p.o.Environment, Phase: phasePromote, Status: status}
+	}
+	return nil
+}
+
+// FinishLock gives back a lock, whoever took it: `promote unlock`.
 func FinishLock(ctx context.Context, t Promoter, j *Journal, id string, o PromotionOptions) error {
 	p := &promotion{t: t, j: j, o: o, id: id}
 	return p.phase(ctx, phaseUnlock, p.unlock)
@@ -178,6 +247,15 @@ func LockHeld(records []Record) bool {
 		}
 	}
 	return held
+}
+
+// LockID is the id of the promotion whose lock LockHeld tells of; empty when the tenant's answer was lost.
+func LockID(records []Record) string {
+	j := &Journal{Records: records}
+	if r, ok := j.Last("locking"); ok && j.after("locking", "will lock") {
+		return r.ID
+	}
+	return ""
 }
 
 // HeldFor says what the lock that LockHeld tells of was taken for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/sim"
+	"github.com/lockstep-gitops/lockstep/engine/tenant"
 )
 
 // promoteWith is one process, as client and journal let it.
@@ -46,7 +48,7 @@ func (l *lane) withAudit(what string) *lane {
 // same command goes on, to the same end: it is carried out once, noted once, and no lock is left.
 func TestCrashMatrixPromote(t *testing.T) {
 	for _, what := range []string{"promotion", "dry run", "rollback"} {
-		for _, way := range []string{"resume", "unlock"} {
+		for _, way := range []string{"resume", "unlock", "leave"} {
 			t.Run(what+", "+way, func(t *testing.T) {
 				t.Parallel()
 				points := 0
@@ -72,6 +74,10 @@ func TestCrashMatrixPromote(t *testing.T) {
 						}
 						if way == "unlock" && !ended {
 							l.giveUp(t)
+							return
+						}
+						if way == "leave" && !ended {
+							l.leave(t)
 							return
 						}
 						if err := l.promoteWith(t, &mortal{}); err != nil && !strings.Contains(err.Error(), "somebody gave back") {
@@ -107,6 +113,30 @@ func (l *lane) anew(t *testing.T) {
 	}
 	if !engine.LockHeld(records) {
 		l.dir += "x"
+	}
+}
+
+// leave gives up a promotion where a process died, as the command does when it is interrupted. What was carried
+// out all the same is in the audit.
+func (l *lane) leave(t *testing.T) {
+	t.Helper()
+	j := openJournal(t, l.dir)
+	if _, err := engine.Leave(t.Context(), promoter{l.c, never}, j, l.o); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.c.LockState(t.Context()); err != nil || !s.Unlocked() || engine.LockHeld(j.Records) {
+		t.Errorf("the lock is %q: %v", s.Result, err)
+	}
+	reports, err := l.c.Reports(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports = slices.DeleteFunc(reports, func(r tenant.ReportMeta) bool { return r.DryRun })
+	if n := l.audited(t); n < len(reports) || n > len(reports)+1 || len(reports) > 2 {
+		t.Errorf("%d entries in the audit, %d carried out", n, len(reports))
 	}
 }
 

@@ -48,7 +48,7 @@ func (p *Plan) Rollback(ctx context.Context, t Target, j *Journal, o ApplyOption
 		}
 		start := o.Now()
 		r.on(StepStarted{s.Number, len(p.Steps), s.Action, s.Key, s.Name, false})
-		outcome, err := r.undo(ctx, s)
+		outcome, err := r.undo(whole(ctx), s)
 		var refused interface{ Refused() bool }
 		if s.Class == schema.PerEnvironment && errors.As(err, &refused) && refused.Refused() {
 			// Somebody has come to use an ESV that the run created: it can stay.
