@@ -222,19 +222,27 @@ func (a *app) canAsk() bool {
 	return ok && term.IsTerminal(int(in.Fd()))
 }
 
-// question asks a question on the terminal; the answer is trimmed and in lower case.
+// question asks a question on the terminal; the answer is trimmed and in lower case. Its error is io.EOF when
+// the input ends without one.
 func (a *app) question(ctx context.Context, text string) (string, error) {
 	fmt.Fprint(a.stderr, text)
-	answer := make(chan string, 1)
+	type read struct {
+		line string
+		err  error
+	}
+	answer := make(chan read, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
+		line, err := bufio.NewReader(a.stdin).ReadString('\n')
+		answer <- read{line, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
-	case s := <-answer:
-		return s, nil
+	case r := <-answer:
+		if r.err != nil && r.line == "" {
+			return "", r.err
+		}
+		return strings.ToLower(strings.TrimSpace(r.line)), nil
 	}
 }
 
@@ -247,10 +255,10 @@ func (a *app) confirm(ctx context.Context, question string) error {
 		return errors.New("this needs a yes, and there is no terminal to ask on; run it with --yes once you have read what it will do")
 	}
 	s, err := a.question(ctx, question+" [y/N] ")
-	if err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	if s == "y" || s == "yes" {
+	if err == nil && (s == "y" || s == "yes") {
 		return nil
 	}
 	return errors.New("not confirmed; nothing was changed")

@@ -175,6 +175,9 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 	if resumed {
 		view.note(fmt.Sprintf("Going on with run %s: %d of %d steps are done.", j.Run(), j.Done(), len(plan.Steps)))
 	}
+	defer withoutPipe()()
+	ctx, end := a.gently(ctx)
+	defer end()
 	work := func(ctx context.Context) error { return plan.Apply(ctx, c, j, opts) }
 	if plan.Environment.Direct {
 		if err = plan.Direct(ctx, j, a.directOptions(c, false), work); err == nil {
@@ -210,11 +213,12 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 		}
 		return err
 	}
-	way := fmt.Sprintf("Go on:    lockstep apply %s\nGo back:  lockstep rollback %s", file, j.Run())
-	if ctx.Err() != nil {
-		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. Nothing is half written: %d of %d steps are done.\n%s", j.Done(), len(plan.Steps), way)}
-	}
+	me := a.commandLine()
+	way := fmt.Sprintf("Go on:    %s apply %s\nGo back:  %s rollback %s", me, file, me, j.Run())
 	begun := slices.ContainsFunc(j.Records, func(r engine.Record) bool { return r.What == "will" })
+	if ctx.Err() != nil {
+		return interruptedRun(ctx, plan, j, begun, way)
+	}
 	if !begun {
 		return err
 	}
@@ -228,6 +232,26 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 		return fmt.Errorf("%w\nIt could not be undone: %w\nGo back:  lockstep rollback %s", err, uerr, j.Run())
 	}
 	return fmt.Errorf("%w\n%d of %d steps are done.\n%s", err, j.Done(), len(plan.Steps), way)
+}
+
+// interruptedRun says how far an interrupted run came, and how to go on and back.
+func interruptedRun(ctx context.Context, plan *engine.Plan, j *engine.Journal, begun bool, way string) error {
+	out := &interruptedError{err: ctx.Err()}
+	if !begun {
+		out.text = "Interrupted. Nothing was changed."
+		return out
+	}
+	half := "Nothing is half written"
+	for _, s := range plan.Steps {
+		switch cut := j.Has("will", s.Number) && !j.Has("did", s.Number); {
+		case cut && s.Restart:
+			half = "The restart goes on by itself"
+		case cut:
+			half = fmt.Sprintf("Step %d (%s %s %s) was cut off and may be half written; either way below mends it", s.Number, s.Action, s.Key.Type, stepName(s))
+		}
+	}
+	out.text = fmt.Sprintf("Interrupted. %s: %d of %d steps are done.\n%s", half, j.Done(), len(plan.Steps), way)
+	return out
 }
 
 // sayLeft names what a rollback left as it is.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"syscall"
 )
 
 func main() {
@@ -15,7 +14,7 @@ func main() {
 		// of a thousand journeys takes 350 MB so, of 500 that it may.
 		debug.SetGCPercent(200)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	code := newApp().run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "await-request": cmdAwaitRequest, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
 			"ssh-key": cmdSSHKey, "add-line": cmdAddLine, "allow": cmdAllow, "await-lock": cmdAwaitLock,
-			"git-http": cmdGitHTTP, "objects": cmdObjects, "same-objects": cmdSameObjects,
+			"git-http": cmdGitHTTP, "terminal": cmdTerminal, "unlocked": cmdUnlocked, "last-line": cmdLastLine, "objects": cmdObjects, "same-objects": cmdSameObjects,
 		},
 	})
 }
@@ -184,6 +184,8 @@ func condition(name string) (bool, error) {
 		return runtime.GOOS != "windows", nil
 	case "signals":
 		return runtime.GOOS != "windows", nil
+	case "terminal":
+		return runtime.GOOS == "linux", nil
 	default:
 		return false, fmt.Errorf("there is no condition %q", name)
 	}
@@ -363,6 +365,8 @@ func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
 		f.Latency = 24 * time.Hour
 	case "maintenance":
 		f.Maintenance = true
+	case "stand-still": // a promotion goes on when the tenant is healed
+		f.SlowPhases = 1000 * time.Hour
 	case "fail-lock":
 		f.FailLock = "the lock could not be taken"
 	case "fail-promotion":
@@ -395,6 +399,29 @@ func cmdPromotions(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := tenantOf(ts, args[0]).PromoteCalls(); got != want {
 		ts.Fatalf("%s was asked for %d promotions, want %d", args[0], got, want)
+	}
+}
+
+// unlocked ROLE checks that nobody holds the lock of the pair of tenants below and at ROLE.
+func cmdUnlocked(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] unlocked ROLE")
+	}
+	ts.Check(ts.Exec("lockstep", "promote", "status", args[0], "-o", "json"))
+	got, _ := pointTo(ts, "stdout", "/lock/result")
+	if (got == "unlocked") == neg {
+		ts.Fatalf("the lock is %v", got)
+	}
+}
+
+// last-line FILE TEXT checks the last line of a file or of an output.
+func cmdLastLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: last-line FILE TEXT")
+	}
+	text := strings.TrimRight(ts.ReadFile(args[0]), "\n")
+	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != args[1] {
+		ts.Fatalf("the last line is %q, want %q:\n%s", last, args[1], text)
 	}
 }
 

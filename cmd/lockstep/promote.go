@@ -208,6 +208,7 @@ func (a *app) promoteTo(ctx context.Context, p *config.Project, o promoteOptions
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	defer withoutPipe()()
 	if o.resume && engine.LockHeld(j.Records) {
 		o.dryRun, o.rollback = engine.HeldFor(j.Records)
 	}
@@ -217,14 +218,17 @@ func (a *app) promoteTo(ctx context.Context, p *config.Project, o promoteOptions
 	if err != nil || !going {
 		return err
 	}
-	result, err := engine.Promote(ctx, promoter{pr.upperC}, j, w.opts)
-	if ctx.Err() != nil && engine.LockHeld(j.Records) {
-		var over bool
-		if ctx, result, over, err = w.interrupted(ctx); over {
+	work, end := a.gently(ctx)
+	result, err := engine.Promote(work, promoter{pr.upperC}, j, w.opts)
+	end()
+	if err != nil && ctx.Err() != nil {
+		if !engine.LockHeld(j.Records) {
+			return &interruptedError{err: ctx.Err(), text: "Interrupted. Nothing is locked."}
+		}
+		var done bool
+		if ctx, result, done, err = w.interrupted(ctx); !done {
 			return err
 		}
-	} else if ctx.Err() != nil {
-		return &interruptedError{err: ctx.Err(), text: "Interrupted. Nothing is locked."}
 	}
 	w.keepReports(result)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,43 +186,71 @@ func nodeNames(set *loaded) map[string]string {
 func newPromoteUnlockCommand(a *app, o *promoteOptions) *cobra.Command {
 	return &cobra.Command{
 		Use: "unlock NAME", Short: "Give back the lock that an interrupted promotion left", Args: exactArgs(1, "the environment"),
-		Long: "Unlocks the two tenants of a promotion that was interrupted here, or whose lock is still held." + exitHelp(exitLocked),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			p, _, c, err := a.upperOf(args[0])
-			if err != nil {
-				return err
-			}
-			pr, err := a.pair(p, args[0])
-			if err != nil {
-				return err
-			}
-			state, err := c.LockState(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if state.Unlocked() {
-				a.note("Both environments are unlocked.")
-				return nil
-			}
-			status, err := c.PromotionStatus(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if status.Status == tenant.PromotionRunning {
-				return &engine.LockedError{What: fmt.Sprintf("%s: promotion %s is running (%s); its lock can't be given back before it ends\nWait for it: lockstep promote status %s. If it was started here: lockstep promote %s goes on with it.", args[0], state.PromotionID, status.Message, args[0], args[0])}
-			}
-			if err := a.confirm(cmd.Context(), fmt.Sprintf("Unlock promotion %s?", state.PromotionID)); err != nil {
-				return err
-			}
-			j, err := a.openPromotion(p, args[0])
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, j.Close()) }()
-			view := a.promotionView(report.Text, pr)
-			opts := a.promotionOptions(pr, *o)
-			opts.On = view.event
-			return engine.FinishLock(cmd.Context(), promoter{c}, j, state.PromotionID, opts)
-		},
+		Long: `Unlocks the two tenants of a promotion that was interrupted here, once the tenant has ended what it is at, or
+whose lock somebody else left behind.` + exitHelp(exitLocked, exitInterrupted),
+		RunE: func(cmd *cobra.Command, args []string) error { return runPromoteUnlock(cmd.Context(), a, *o, args[0]) },
 	}
+}
+
+func runPromoteUnlock(ctx context.Context, a *app, o promoteOptions, name string) (err error) {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	pr, err := a.pair(p, name)
+	if err != nil {
+		return err
+	}
+	state, err := pr.upperC.LockState(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Unlocked() {
+		a.note("Both environments are unlocked.")
+		return nil
+	}
+	status, err := pr.upperC.PromotionStatus(ctx)
+	if err != nil {
+		return err
+	}
+	j, err := a.openPromotion(p, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	question := fmt.Sprintf("Unlock promotion %s?", state.PromotionID)
+	ours := engine.LockHeld(j.Records) && engine.LockID(j.Records) == state.PromotionID
+	if status.Status == tenant.PromotionRunning {
+		if !ours {
+			return &engine.LockedError{What: fmt.Sprintf("%s: promotion %s is running (%s), and was not started here; its lock can't be given back before it ends\nSee how far it is: %s promote status %s", name, state.PromotionID, status.Message, a.commandLine(), name)}
+		}
+		question = fmt.Sprintf("Promotion %s is running (%s). Wait for its end, and unlock it?", state.PromotionID, status.Message)
+	}
+	if err := a.confirm(ctx, question); err != nil {
+		return err
+	}
+	defer withoutPipe()()
+	w := &promotionRun{a: a, p: p, pr: pr, o: o, j: j, view: a.promotionView(report.Text, pr), opts: a.promotionOptions(pr, o)}
+	w.o.env, w.o.rollback = name, ours && status.Type == "rollback"
+	w.opts.On, w.opts.Audit = w.view.event, w.audit
+	work, end := a.gently(ctx)
+	defer end()
+	if !ours {
+		err := engine.FinishLock(work, promoter{pr.upperC}, j, state.PromotionID, w.opts)
+		if err != nil && ctx.Err() != nil {
+			return w.left(ctx.Err())
+		}
+		return err
+	}
+	result, err := engine.Leave(work, promoter{pr.upperC}, j, w.opts)
+	w.keepReports(result)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return w.left(ctx.Err())
+	case err != nil:
+		return w.stopped(err, result)
+	case result.Report != nil:
+		a.note("It was promoted; what it changed: %s promote report %s", a.commandLine(), name)
+	}
+	return nil
 }

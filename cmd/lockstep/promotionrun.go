@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"os/user"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/engine"
@@ -164,66 +161,6 @@ func (a *app) who() string {
 	return "unknown"
 }
 
-// interrupted asks what to do with the lock, and does it. over is false when the promotion was finished after all:
-// then the context is a new one.
-func (w *promotionRun) interrupted(ctx context.Context) (context.Context, engine.PromotionResult, bool, error) {
-	cause := ctx.Err()
-	name := w.pr.upper.Name
-	left := &interruptedError{err: cause, text: fmt.Sprintf("Interrupted. The tenants may be locked.\nGo on:   lockstep promote resume %s\nUnlock:  lockstep promote unlock %s", name, name)}
-	if w.o.rollback {
-		left.text = strings.Replace(left.text, "promote resume", "promote rollback", 1)
-	}
-	next, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
-	_ = stop // the process ends with it
-	choice := w.o.onInterrupt
-	if choice == "ask" {
-		choice = w.a.askInterrupted(next)
-	}
-	if choice == "finish" {
-		result, err := engine.Promote(next, promoter{w.pr.upperC}, w.j, w.opts)
-		if next.Err() != nil {
-			return next, result, true, left
-		}
-		return next, result, false, err
-	}
-	if choice != "unlock" {
-		return next, engine.PromotionResult{}, true, left
-	}
-	state, err := w.pr.upperC.LockState(next)
-	if err != nil {
-		return next, engine.PromotionResult{}, true, left
-	}
-	status, err := w.pr.upperC.PromotionStatus(next)
-	if err != nil || status.Status == tenant.PromotionRunning {
-		left.text = strings.Replace(left.text, "Interrupted. The tenants may be locked.", "Interrupted. The tenant is still at it ("+status.Message+"), and keeps its lock until it is done.", 1)
-		return next, engine.PromotionResult{}, true, left
-	}
-	if r, ok := w.j.Last("locking"); !state.Unlocked() && (!ok || r.ID == state.PromotionID) {
-		if w.opts.Poll = min(w.opts.Poll, 2*time.Second); onLoopback(w.pr.upperC.URL()) {
-			w.opts.Poll = 20 * time.Millisecond
-		}
-		if err := engine.FinishLock(next, promoter{w.pr.upperC}, w.j, state.PromotionID, w.opts); err != nil {
-			return next, engine.PromotionResult{}, true, left
-		}
-	}
-	return next, engine.PromotionResult{}, true, &interruptedError{err: cause, text: "Interrupted. Both environments are unlocked; nothing more was promoted."}
-}
-
-// askInterrupted asks on the terminal; without one, the lock is given back.
-func (a *app) askInterrupted(ctx context.Context) string {
-	if !a.canAsk() {
-		return "unlock"
-	}
-	answer, err := a.question(ctx, "\nInterrupted. [f]inish the promotion, [u]nlock and leave, or leave the [l]ock? [f/u/l] ")
-	switch {
-	case err != nil, strings.HasPrefix(answer, "l"):
-		return "leave"
-	case strings.HasPrefix(answer, "u"):
-		return "unlock"
-	}
-	return "finish"
-}
-
 // keepReports keeps what the tenant reported with the promotion's journal.
 func (w *promotionRun) keepReports(r engine.PromotionResult) {
 	for name, rep := range map[string]*engine.PromotionReport{"dry-run.json": r.DryRun, "report.json": r.Report} {
@@ -262,11 +199,7 @@ func (w *promotionRun) stopped(err error, result engine.PromotionResult) error {
 	if !held {
 		return stop
 	}
-	goOn := "promote resume"
-	if w.o.rollback {
-		goOn = "promote rollback"
-	}
-	text := fmt.Sprintf("\nThe tenants may still be locked.\nGo on:   lockstep %s %s\nUnlock:  lockstep promote unlock %s\n", goOn, name, name)
+	text := "\nThe tenants may still be locked.\n" + w.ways() + "\n"
 	if w.view.format == report.Text {
 		fmt.Fprint(w.a.stdout, text)
 	} else {
@@ -309,6 +242,9 @@ func (w *promotionRun) verify(ctx context.Context) error {
 		err = fmt.Errorf("promoted, but %s does not equal %s: somebody changed one of them since, or the product does not promote it\n%s", w.pr.upper.Name, w.pr.lower.Name, strings.Join(names, "\n"))
 	}
 	w.view.event(engine.PhaseDone{Phase: "verify", Text: text, Err: err, Took: w.a.now().Sub(start)})
+	if ctx.Err() != nil {
+		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. It is promoted, and both environments are unlocked; only the comparison after it was cut off.\nCompare:  %s diff env:%s env:%s", w.a.commandLine(), w.pr.upper.Name, w.pr.lower.Name)}
+	}
 	if err != nil {
 		return w.view.stopped(err, "The promotion itself is done, and both environments are unlocked.")
 	}

@@ -150,6 +150,9 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 	}
 	view := a.runView(report.Text, plan)
 	opts.On = view.event
+	defer withoutPipe()()
+	ctx, end := a.gently(ctx)
+	defer end()
 	var left []engine.Mention
 	work := func(ctx context.Context) error {
 		left, err = plan.Rollback(ctx, c, j, opts)
@@ -164,10 +167,14 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 		err = work(ctx)
 	}
 	a.sayLeft(left)
-	if ctx.Err() != nil {
-		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. The run is half undone.\nGo on:  lockstep rollback %s", run)}
+	goOn := fmt.Sprintf("Go on:  %s rollback %s", a.commandLine(), run)
+	if err != nil && ctx.Err() != nil {
+		return &interruptedError{err: ctx.Err(), text: "Interrupted. The run is half undone.\n" + goOn}
 	}
 	if err != nil {
+		if _, begun := j.Last("rolling back"); begun && !engine.Over(j.Records) {
+			return fmt.Errorf("%w\n%s", err, goOn)
+		}
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nRun %s is undone on %s.\n", run, plan.Environment.Name)

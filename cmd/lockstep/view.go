@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -173,6 +175,10 @@ func (v *promotionView) event(e engine.Event) {
 			for _, l := range lines[1:] {
 				v.line("              %s", l)
 			}
+			return
+		}
+		if errors.Is(e.Err, context.Canceled) {
+			v.line("· %-11s interrupted", e.Phase)
 			return
 		}
 		head, rest, _ := strings.Cut(e.Err.Error(), "\n")
