@@ -74,6 +74,7 @@ type Promoter interface {
 	Lock(ctx context.Context) (LockState, error)
 	LockState(ctx context.Context) (LockState, error)
 	Unlock(ctx context.Context, promotionID string) (LockState, error)
+	// Promote starts a promotion or a dry run. An error that wraps ErrBlocked says that the tenant takes none.
 	Promote(ctx context.Context, r PromoteRequest) error
 	// Rollback undoes the tenant's most recent promotion. An error that wraps ErrNoRollback says that the
 	// tenant offers none.
@@ -87,6 +88,10 @@ type Promoter interface {
 // ErrLockRefused says that the tenant answered a request for the lock, and did not give it.
 var ErrLockRefused = errors.New("the tenant refused the lock")
 
+// ErrBlocked says that a tenant takes no promotion: an earlier one failed, and the vendor's support has to clear
+// that.
+var ErrBlocked = errors.New("the tenant takes no promotion before the vendor's support has cleared an error")
+
 // ErrNoRollback says that a tenant doesn't undo promotions: the vendor's support does.
 var ErrNoRollback = errors.New("the tenant offers no rollback of promotions")
 
@@ -97,6 +102,9 @@ type PromotionError struct {
 	Phase       string
 	Status      PromotionStatus
 	Unlocked    bool
+	// Earlier: it is an earlier promotion's error that blocks this one, and nothing was asked for under this lock
+	// that could have.
+	Earlier bool
 }
 
 func (e *PromotionError) Error() string {
@@ -155,7 +163,7 @@ type PromotionOptions struct {
 type PromotionResult struct {
 	PromotionID string
 	DryRun      *PromotionReport
-	Report      *PromotionReport // nil for a dry run
+	Report      *PromotionReport // nil for a dry run, and where it found nothing to promote
 	Unlocked    bool
 }
 
@@ -251,7 +259,7 @@ func (p *promotion) over(ctx context.Context, err error) bool {
 	case err == nil, errors.As(err, &review):
 		return true
 	case errors.As(err, &perr):
-		return !perr.Blocked()
+		return !perr.Blocked() || perr.Earlier
 	}
 	status, serr := p.t.PromotionStatus(ctx)
 	return serr == nil && status.Status != "RUNNING" && !status.BlockingError
@@ -335,7 +343,7 @@ func (p *promotion) audit() error {
 
 // lockFailed gives back what a lock that failed may have left behind.
 func (p *promotion) lockFailed(ctx context.Context, err error) error {
-	var failed *lockError
+	var failed *LockFailedError
 	if ctx.Err() != nil || !errors.As(err, &failed) {
 		return err
 	}
@@ -371,8 +379,9 @@ func (p *promotion) work(ctx context.Context) error {
 	if err := p.phase(ctx, phaseDryRun, p.dryRun); err != nil {
 		return err
 	}
-	// What was asked of the tenant already is seen to its end.
-	if p.o.DryRun && !p.j.after("will promote", "will lock") {
+	// What was asked of the tenant already is seen to its end. Where nothing would change, services are restarted
+	// for nothing.
+	if (p.o.DryRun || len(p.result.DryRun.Changes) == 0) && !p.j.after("will promote", "will lock") {
 		return nil
 	}
 	if err := p.phase(ctx, phasePromote, p.promote); err != nil {
@@ -474,8 +483,9 @@ func (p *promotion) start(ctx context.Context, phase string, ours func(Promotion
 		return PromotionReport{}, err
 	}
 	meant := p.j.after("will "+phase, "will lock")
+	earlier := !p.j.after("will "+phasePromote, "will lock") && !p.j.after("will "+phaseBack, "will lock")
 	if status.Status == "ERROR" && (status.BlockingError || meant && cmpOr(status.PromotionID, p.id) == p.id) {
-		return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status}
+		return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status, Earlier: earlier}
 	}
 	if meant && status.Status != "RUNNING" {
 		if r, ok, err := p.findReport(ctx, ours); err != nil || ok {
@@ -486,7 +496,12 @@ func (p *promotion) start(ctx context.Context, phase string, ours func(Promotion
 		if err := p.j.Append(Record{What: "will " + phase, ID: p.id}); err != nil {
 			return PromotionReport{}, err
 		}
-		if err := ask(whole(ctx)); err != nil {
+		err := ask(whole(ctx))
+		if errors.Is(err, ErrBlocked) {
+			status = PromotionStatus{Status: "ERROR", Message: firstLine(err.Error()), BlockingError: true, PromotionID: p.id}
+			return PromotionReport{}, &PromotionError{Environment: p.o.Environment, Phase: phase, Status: status, Earlier: earlier}
+		}
+		if err != nil {
 			return PromotionReport{}, err
 		}
 	}

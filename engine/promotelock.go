@@ -35,7 +35,7 @@ func (p *promotion) lock(ctx context.Context) (string, error) {
 		case err != nil:
 			return false, "", err
 		case s.Result == "error":
-			return false, "", &lockError{s.Description}
+			return false, "", &LockFailedError{"locking", s.Description}
 		case s.Result != "unlocked" && s.PromotionID != "" && s.PromotionID != p.id:
 			return false, "", p.lockedBy(s)
 		}
@@ -126,10 +126,13 @@ func (p *promotion) recallReview() {
 // sideLocked accepts a side that the tenant doesn't tell about.
 func sideLocked(state string) bool { return state == "" || state == "locked" }
 
-// A lockError says that the tenant took the request for the lock and could not carry it out.
-type lockError struct{ text string }
+// A LockFailedError says that the tenant took the request to lock, or to unlock, and could not carry it out.
+type LockFailedError struct {
+	What string // locking, unlocking
+	Text string // the tenant's
+}
 
-func (e *lockError) Error() string { return "locking failed: " + e.text }
+func (e *LockFailedError) Error() string { return e.What + " failed: " + e.Text }
 
 // unlock gives the lock back: once it is complete, and once only. Another promotion's lock, or none, means
 // that ours is gone.
@@ -146,7 +149,7 @@ func (p *promotion) unlock(ctx context.Context) (string, error) {
 		case s.Result == "unlocked", s.PromotionID != "" && s.PromotionID != p.id:
 			return true, s.Description, nil
 		case s.Result == "error" && asked:
-			return false, "", fmt.Errorf("unlocking failed: %s", s.Description)
+			return false, "", &LockFailedError{"unlocking", s.Description}
 		case s.Result == "locked" || s.Result == "error":
 			_, err := p.t.Unlock(whole(ctx), p.id)
 			asked = asked || err == nil

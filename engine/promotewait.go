@@ -43,7 +43,7 @@ func (p *promotion) wait(ctx context.Context, phase string, f func() (bool, stri
 		done, text, err := f()
 		var perr *PromotionError
 		var lerr *LockedError
-		var failed *lockError
+		var failed *LockFailedError
 		var none *noReportError
 		switch {
 		case errors.As(err, &perr), errors.As(err, &lerr), errors.As(err, &failed), errors.As(err, &none):

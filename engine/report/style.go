@@ -129,6 +129,9 @@ func wrap(text, indent string, n int) string {
 	return b.String()
 }
 
+// Wrap is wrap for those who write other lines than reports.
+func Wrap(text, indent string, n int) string { return wrap(text, indent, n) }
+
 // number writes n with commas between the thousands.
 func number(n int) string {
 	s := fmt.Sprint(n)

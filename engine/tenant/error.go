@@ -123,6 +123,12 @@ func IsLocked(err error) bool {
 		!IsNotLocked(err)
 }
 
+// IsMaintenance says whether the tenant refused because the vendor has locked it (tenant-api, section 9.2).
+func IsMaintenance(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && IsLocked(err) && strings.Contains(strings.ToLower(e.Message), "maintenance")
+}
+
 // IsNotLocked says whether the tenant refused because it is not locked. It says so while locking and
 // unlocking too: ask LockState before believing that no lock is left.
 func IsNotLocked(err error) bool {
