@@ -138,7 +138,7 @@ func (w *promotionRun) leave(ctx context.Context, cause error) error {
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil:
-		return w.stopped(err, result)
+		return w.stopped(ctx, err, result)
 	case result.Report == nil:
 		return &interruptedError{err: cause, text: "Interrupted. Both environments are unlocked; nothing more was promoted."}
 	case w.o.rollback:

@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 			"truncate": cmdTruncate, "sparse": cmdSparse, "await-file": cmdAwaitFile, "await-request": cmdAwaitRequest, "columns": cmdColumns,
 			"snapshot-files": cmdSnapshotFiles, "same-files": cmdSameFiles, "nowhere": cmdNowhere,
 			"ssh-key": cmdSSHKey, "add-line": cmdAddLine, "allow": cmdAllow, "await-lock": cmdAwaitLock,
-			"git-http": cmdGitHTTP, "terminal": cmdTerminal, "unlocked": cmdUnlocked, "last-line": cmdLastLine, "objects": cmdObjects, "same-objects": cmdSameObjects,
+			"git-http": cmdGitHTTP, "terminal": cmdTerminal, "filled-in": cmdFilledIn, "tenant-unblock": cmdTenantUnblock, "unlocked": cmdUnlocked, "last-line": cmdLastLine, "objects": cmdObjects, "same-objects": cmdSameObjects,
 		},
 	})
 }
@@ -376,6 +376,14 @@ func cmdTenantFault(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	worldOf(ts).asked = len(t.Requests())
 	t.SetFaults(f)
+}
+
+// tenant-unblock ROLE clears a blocking error, as the vendor's support does.
+func cmdTenantUnblock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tenant-unblock ROLE")
+	}
+	tenantOf(ts, args[0]).Unblock()
 }
 
 // writes ROLE N checks how many writes a tenant has carried out so far.

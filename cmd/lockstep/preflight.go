@@ -16,7 +16,7 @@ import (
 
 // lockedByOther says whose lock it is that stands in the way.
 func lockedByOther(env string, lock tenant.LockResult) error {
-	return &engine.LockedError{What: fmt.Sprintf("%s is locked: promotion %s\nIt is not this one. Wait for it: lockstep promote status %s", env, cmp.Or(lock.PromotionID, "(unknown)"), env)}
+	return &engine.LockedError{What: fmt.Sprintf("%s is locked: promotion %s\nIt is not this one. Wait for it:  lockstep promote status %s\nIf nobody is at it any more:     lockstep promote unlock %s", env, cmp.Or(lock.PromotionID, "(unknown)"), env, env)}
 }
 
 // preflight finds before any lock what would stop the promotion, or make it another one than was reviewed:
@@ -26,6 +26,13 @@ func (a *app) preflight(ctx context.Context, p *config.Project, pr *pair, o prom
 	if !lock.Unlocked() {
 		// Under a lock the tenants show no ESVs: nothing can be said before it is given back.
 		return nil, "", lockedByOther(pr.upper.Name, lock)
+	}
+	status, err := promoter{pr.upperC}.PromotionStatus(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if status.Status == tenant.PromotionError && status.BlockingError {
+		return nil, "", &engine.PromotionError{Environment: pr.upper.Name, Phase: "an earlier promotion", Status: status, Earlier: true}
 	}
 	lower, err := a.snapshot(ctx, p, pr.lowerC)
 	if err != nil {

@@ -232,10 +232,10 @@ func (a *app) promoteTo(ctx context.Context, p *config.Project, o promoteOptions
 	}
 	w.keepReports(result)
 	if err != nil {
-		return w.stopped(err, result)
+		return w.stopped(ctx, err, result)
 	}
 	if !o.dryRun && !o.rollback {
-		if err := w.verify(ctx); err != nil {
+		if err := w.verify(ctx, result.Report != nil); err != nil {
 			return err
 		}
 	}

@@ -226,6 +226,11 @@ func runPromoteUnlock(ctx context.Context, a *app, o promoteOptions, name string
 		}
 		question = fmt.Sprintf("Promotion %s is running (%s). Wait for its end, and unlock it?", state.PromotionID, status.Message)
 	}
+	if status.Status == tenant.PromotionError && status.BlockingError {
+		// Leave would keep the lock; this is somebody's decision.
+		ours = false
+		question = fmt.Sprintf("Promotion %s is blocked (%s), and the vendor's support may want its lock as it is. Unlock it all the same?", state.PromotionID, status.Message)
+	}
 	if err := a.confirm(ctx, question); err != nil {
 		return err
 	}
@@ -248,7 +253,7 @@ func runPromoteUnlock(ctx context.Context, a *app, o promoteOptions, name string
 	case err != nil && ctx.Err() != nil:
 		return w.left(ctx.Err())
 	case err != nil:
-		return w.stopped(err, result)
+		return w.stopped(ctx, err, result)
 	case result.Report != nil:
 		a.note("It was promoted; what it changed: %s promote report %s", a.commandLine(), name)
 	}

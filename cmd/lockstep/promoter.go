@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -21,15 +22,16 @@ func (p promoter) Lock(ctx context.Context) (engine.LockState, error) {
 	l, err := p.c.Lock(ctx)
 	var answer *tenant.Error
 	if errors.As(err, &answer) && answer.Status >= 400 && answer.Status < 500 {
-		err = &lockRefused{err}
+		err = &lockRefused{answer}
 	}
 	return lockState(l), err
 }
 
 // lockRefused says, in the tenant's words alone, that it answered and did not give the lock.
-type lockRefused struct{ error }
+type lockRefused struct{ answer *tenant.Error }
 
-func (e *lockRefused) Unwrap() []error { return []error{engine.ErrLockRefused, e.error} }
+func (e *lockRefused) Error() string   { return codeAndMessage(e.answer) }
+func (e *lockRefused) Unwrap() []error { return []error{engine.ErrLockRefused, e.answer} }
 
 func (p promoter) LockState(ctx context.Context) (engine.LockState, error) {
 	l, err := p.c.LockState(ctx)
@@ -42,7 +44,7 @@ func (p promoter) Unlock(ctx context.Context, id string) (engine.LockState, erro
 }
 
 func (p promoter) Promote(ctx context.Context, r engine.PromoteRequest) error {
-	return p.c.Promote(ctx, tenant.PromoteRequest{DryRun: r.DryRun, IgnoreEncryptedSecrets: r.IgnoreEncryptedSecrets, Promoter: r.Promoter, Description: r.Description, Ticket: r.Ticket})
+	return blocked(p.c.Promote(ctx, tenant.PromoteRequest{DryRun: r.DryRun, IgnoreEncryptedSecrets: r.IgnoreEncryptedSecrets, Promoter: r.Promoter, Description: r.Description, Ticket: r.Ticket}))
 }
 
 func (p promoter) Rollback(ctx context.Context, r engine.PromoteRequest) error {
@@ -50,8 +52,27 @@ func (p promoter) Rollback(ctx context.Context, r engine.PromoteRequest) error {
 	if s := tenant.StatusOf(err); s == http.StatusNotFound || s == http.StatusMethodNotAllowed || s == http.StatusNotImplemented {
 		return errors.Join(engine.ErrNoRollback, err)
 	}
+	return blocked(err)
+}
+
+// blocked recognises the answer to a promotion after one that failed for good: 409 "Environment is blocked from a
+// previous failed promotion" (tenant-api, section 9.2).
+func blocked(err error) error {
+	var answer *tenant.Error
+	if errors.As(err, &answer) && answer.Status == http.StatusConflict && strings.Contains(strings.ToLower(answer.Message), "blocked") {
+		return &refusedBlocked{answer}
+	}
 	return err
 }
+
+// refusedBlocked says what the tenant said, its code and its message.
+type refusedBlocked struct{ answer *tenant.Error }
+
+func (e *refusedBlocked) Error() string   { return codeAndMessage(e.answer) }
+func (e *refusedBlocked) Unwrap() []error { return []error{engine.ErrBlocked, e.answer} }
+
+// codeAndMessage is what a tenant's refusal says, as the vendor's support asks for it.
+func codeAndMessage(e *tenant.Error) string { return fmt.Sprintf("%d, %s", e.Status, e.Message) }
 
 func (p promoter) PromotionStatus(ctx context.Context) (engine.PromotionStatus, error) {
 	s, err := p.c.PromotionStatus(ctx)

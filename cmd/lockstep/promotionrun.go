@@ -70,7 +70,7 @@ func (w *promotionRun) prepare(ctx context.Context) (going bool, err error) {
 		}
 		w.view.event(engine.PhaseDone{Phase: "preflight", Text: text, Err: perr, Took: w.a.now().Sub(start)})
 		if perr != nil {
-			return false, w.view.stopped(perr, "Nothing was locked or promoted.")
+			return false, w.stoppedBefore(perr)
 		}
 		w.opts.Reviewed = reviewed
 	}
@@ -86,6 +86,17 @@ func (w *promotionRun) prepare(ctx context.Context) (going bool, err error) {
 	}
 	w.opts.Audit = w.audit
 	return true, nil
+}
+
+// stoppedBefore says what stopped a promotion before it asked the tenant for anything.
+func (w *promotionRun) stoppedBefore(err error) error {
+	text := "Nothing was locked or promoted."
+	var perr *engine.PromotionError
+	if errors.As(err, &perr) && perr.Blocked() {
+		text += fmt.Sprintf(" %s takes no promotion until the vendor's support has cleared that.\n\n%s", w.pr.upper.Name,
+			ticketError(w.pr, statusText(perr.Status), perr.Status.PromotionID, w.a.now()))
+	}
+	return w.view.stopped(err, text)
 }
 
 // showRollback shows what a rollback would undo, where the tenant tells.
@@ -179,31 +190,49 @@ func (w *promotionRun) keepReports(r engine.PromotionResult) {
 
 // stopped says what stopped the promotion, what is left, and what to do. Where the lock may still be held, the
 // command that gives it back is the last line.
-func (w *promotionRun) stopped(err error, result engine.PromotionResult) error {
+func (w *promotionRun) stopped(ctx context.Context, err error, result engine.PromotionResult) error {
 	name, held := w.pr.upper.Name, engine.LockHeld(w.j.Records)
+	nothing := "Nothing was promoted."
+	switch {
+	case w.o.rollback:
+		nothing = "Nothing was rolled back."
+	case w.o.dryRun:
+		nothing = "It was a dry run: nothing was promoted."
+	}
 	var perr *engine.PromotionError
-	var stop error
+	var answer *tenant.Error
+	var failed *engine.LockFailedError
+	text := nothing
 	switch {
 	case errors.As(err, &perr) && perr.Blocked():
-		stop = w.view.stopped(err, fmt.Sprintf("%s is blocked until the vendor's support clears it; the tenants stay locked (promotion %s).\n\n%s",
-			name, result.PromotionID, ticketBlocked(w.pr, perr.Status, result.PromotionID, w.a.now())))
+		text = fmt.Sprintf("%s takes no promotion until the vendor's support has cleared that", name)
+		if held {
+			text += ", and the tenants stay locked"
+		}
+		text += ".\n\n" + ticketError(w.pr, statusText(perr.Status), result.PromotionID, w.a.now())
 	case errors.Is(err, engine.ErrNoRollback):
-		stop = w.view.stopped(err, "The vendor's support reverts it.\n\n"+ticketRevert(w.pr.upper, w.a.now()))
+		text += " The vendor's support reverts a promotion.\n\n" + w.ticketRevert(ctx)
 	case errors.As(err, &perr):
-		stop = w.view.stopped(err, "Nothing was promoted."+w.places(perr))
+		text += w.places(perr)
 	case result.Report != nil:
-		stop = w.view.stopped(err, "It was promoted all the same; this came after it.")
-	default:
-		stop = w.view.stopped(err, "")
+		text = "It was carried out all the same; this came after it."
+	case tenant.IsMaintenance(err) && errors.As(err, &answer):
+		text += " The vendor has locked the environment, to look into something or to maintain it. Wait until that is over, then run this again. If it lasts:\n\n" +
+			ticketError(w.pr, codeAndMessage(answer), result.PromotionID, w.a.now())
+	case errors.Is(err, engine.ErrLockRefused):
+		text = "Nothing was locked or promoted."
+	case errors.As(err, &failed):
+		text += " If it goes the same way when you run it again:\n\n" + ticketError(w.pr, firstLine(err.Error()), result.PromotionID, w.a.now())
 	}
 	if !held {
-		return stop
+		return w.view.stopped(err, text)
 	}
-	text := "\nThe tenants may still be locked.\n" + w.ways() + "\n"
+	stop := w.view.stopped(err, text)
+	end := "\nThe tenants may still be locked.\n" + w.ways() + "\n"
 	if w.view.format == report.Text {
-		fmt.Fprint(w.a.stdout, text)
+		fmt.Fprint(w.a.stdout, end)
 	} else {
-		fmt.Fprint(w.a.stderr, text)
+		fmt.Fprint(w.a.stderr, end)
 	}
 	return stop
 }
@@ -228,8 +257,8 @@ func (w *promotionRun) places(e *engine.PromotionError) string {
 	return b.String()
 }
 
-// verify compares the two tenants after a promotion.
-func (w *promotionRun) verify(ctx context.Context) error {
+// verify compares the two tenants after a promotion, or after a dry run that found nothing to promote.
+func (w *promotionRun) verify(ctx context.Context, promoted bool) error {
 	start := w.a.now()
 	w.view.event(engine.PhaseStarted{Phase: "verify"})
 	changes, err := w.a.staticChanges(ctx, w.p, w.pr)
@@ -239,11 +268,14 @@ func (w *promotionRun) verify(ctx context.Context) error {
 		for _, c := range changes {
 			names = append(names, string(c.Action)+" "+c.Label())
 		}
-		err = fmt.Errorf("promoted, but %s does not equal %s: somebody changed one of them since, or the product does not promote it\n%s", w.pr.upper.Name, w.pr.lower.Name, strings.Join(names, "\n"))
+		err = &exitError{exitFindings, fmt.Errorf("%s does not equal %s: somebody changed one of them since, or the product does not promote it\n%s", w.pr.upper.Name, w.pr.lower.Name, strings.Join(names, "\n"))}
 	}
 	w.view.event(engine.PhaseDone{Phase: "verify", Text: text, Err: err, Took: w.a.now().Sub(start)})
 	if ctx.Err() != nil {
 		return &interruptedError{err: ctx.Err(), text: fmt.Sprintf("Interrupted. It is promoted, and both environments are unlocked; only the comparison after it was cut off.\nCompare:  %s diff env:%s env:%s", w.a.commandLine(), w.pr.upper.Name, w.pr.lower.Name)}
+	}
+	if err != nil && !promoted {
+		return w.view.stopped(err, "Nothing was promoted: the dry run found no change. Both environments are unlocked.")
 	}
 	if err != nil {
 		return w.view.stopped(err, "The promotion itself is done, and both environments are unlocked.")
@@ -281,4 +313,11 @@ func (a *app) static(live, want *schema.Set) ([]diff.Change, error) {
 		}
 	}
 	return out, nil
+}
+
+// ticketRevert is the ticket to revert the last promotion.
+func (w *promotionRun) ticketRevert(ctx context.Context) string {
+	// Without the tenant's word the ticket has a gap, which is better than a guess.
+	when, _ := lastPromotion(ctx, promoter{w.pr.upperC})
+	return ticketRevert(w.pr.upper, when)
 }

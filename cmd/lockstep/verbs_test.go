@@ -520,3 +520,20 @@ func cmdAddLine(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.Join(slices.Insert(lines, at, args[1]+"\n"), "")
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
+
+// filled-in FILE compares the last output with a file in which the words of the moment stand for what is different
+// each time: ID, DATE, TIME, TOOK.
+func cmdFilledIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: filled-in FILE")
+	}
+	got := ts.ReadFile("stdout")
+	for _, word := range []struct{ match, word string }{
+		{`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`, "ID"}, {`\d{4}-\d\d-\d\d`, "DATE"}, {`\d\d:\d\d UTC`, "TIME"}, {` +\d+\.\d s\n`, " TOOK\n"}, {`127\.0\.0\.1:\d+`, "HOST"},
+	} {
+		got = regexp.MustCompile(word.match).ReplaceAllString(got, word.word)
+	}
+	if want := ts.ReadFile(args[0]); got != want {
+		ts.Fatalf("%s is not what was written:\n%s", args[0], got)
+	}
+}

@@ -182,10 +182,12 @@ func (v *promotionView) event(e engine.Event) {
 			return
 		}
 		head, rest, _ := strings.Cut(e.Err.Error(), "\n")
-		v.line("%s %-11s %s", v.style.Bad("✗"), e.Phase, head)
+		const indent = "              "
+		room := v.a.width(v.w) - len(indent)
+		v.line("%s %-11s %s", v.style.Bad("✗"), e.Phase, strings.ReplaceAll(report.Wrap(head, "", room), "\n", "\n"+indent))
 		for l := range strings.SplitSeq(rest, "\n") {
 			if l != "" {
-				v.line("              %s", strings.TrimSpace(l))
+				v.line("%s%s", indent, strings.TrimSpace(l))
 			}
 		}
 	}
@@ -217,17 +219,20 @@ func (v *promotionView) stopped(err error, text string) error {
 		}
 	case report.Text:
 		if text != "" {
-			fmt.Fprintf(v.w, "\n%s\n", text)
+			fmt.Fprintln(v.w)
+			for l := range strings.SplitSeq(text, "\n") {
+				fmt.Fprintln(v.w, report.Wrap(l, "", v.a.width(v.w)))
+			}
 		}
 		if hint := v.wayOut(err); hint != "" {
 			fmt.Fprintln(v.w, hint)
 		}
 	}
-	code := exitCode(err)
-	if code == exitFailed && text != "" {
-		code = exitFindings
+	var pre *preflightError
+	if asPreflight(err, &pre) {
+		return said(exitFindings)
 	}
-	return said(code)
+	return said(exitCode(err))
 }
 
 // wayOut says what to do about what stopped a promotion.
@@ -257,13 +262,17 @@ func (v *promotionView) end(r engine.PromotionResult, o promoteOptions) error {
 	dry := o.dryRun
 	switch v.format {
 	case report.JSON:
-		return v.a.printJSON(map[string]any{"environment": v.pair.upper.Name, "promoted": !dry && !o.rollback, "rolledBack": o.rollback, "promotionId": r.PromotionID, "dryRun": r.DryRun, "report": r.Report})
+		return v.a.printJSON(map[string]any{"environment": v.pair.upper.Name, "promoted": !o.rollback && r.Report != nil, "rolledBack": o.rollback, "promotionId": r.PromotionID, "dryRun": r.DryRun, "report": r.Report})
 	case report.NDJSON:
 		return json.NewEncoder(v.w).Encode(map[string]any{"event": "done", "promotionId": r.PromotionID})
 	}
 	if dry {
 		fmt.Fprintf(v.w, "\nA dry run: nothing was promoted. It would change in %s:\n", v.pair.upper.Name)
 		v.a.printReport(*r.DryRun, v.pair.nodes)
+		return nil
+	}
+	if r.Report == nil && !o.rollback {
+		fmt.Fprintf(v.w, "\nNothing to promote: %s has all of it, and no service was restarted.\n", v.pair.upper.Name)
 		return nil
 	}
 	what := "Promoted to"
