@@ -21,7 +21,8 @@ type Target interface {
 	// Get returns the live resource; its error wraps fs.ErrNotExist when there is none.
 	Get(ctx context.Context, k schema.Key) (*schema.Resource, error)
 	// Put replaces the whole resource and returns what the tenant holds now. was is what the tenant held
-	// before, nil for none. It may be called again after a failure.
+	// before, nil for none. It may be called again after a failure. An error whose Moved method says so means
+	// that somebody changed the resource meanwhile, and that Put stopped before it wrote over that.
 	Put(ctx context.Context, r, was *schema.Resource) (*schema.Resource, error)
 	// Delete removes the resource; that it is gone already is no error.
 	Delete(ctx context.Context, r *schema.Resource) error
@@ -212,6 +213,7 @@ func (r *run) checkStale(ctx context.Context) error {
 		key    schema.Key
 		name   string
 		digest string
+		cut    *Step // it was cut off: see whyForeign
 	}
 	var checks []check
 	seen := map[schema.Key]bool{}
@@ -221,11 +223,13 @@ func (r *run) checkStale(ctx context.Context) error {
 		}
 		seen[s.Key] = true
 		if digest, known := r.expected(s); known {
-			checks = append(checks, check{s.Key, s.Name, digest})
+			checks = append(checks, check{s.Key, s.Name, digest, nil})
+		} else if r.j.Has("will", s.Number) {
+			checks = append(checks, check{s.Key, s.Name, "", &s})
 		}
 	}
 	for _, e := range r.plan.Reads {
-		checks = append(checks, check{e.Key, "", e.Digest})
+		checks = append(checks, check{e.Key, "", e.Digest, nil})
 	}
 	var mu sync.Mutex
 	var moved []Moved
@@ -237,7 +241,13 @@ func (r *run) checkStale(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if why := whyMoved(live, c.digest); why != "" {
+			why := ""
+			if c.cut == nil {
+				why = whyMoved(live, c.digest)
+			} else if why, err = r.whyForeign(gctx, *c.cut, live); err != nil {
+				return err
+			}
+			if why != "" {
 				mu.Lock()
 				defer mu.Unlock()
 				moved = append(moved, Moved{c.key, nameOf(live, c.name), why})
@@ -272,20 +282,7 @@ func whyMoved(live *schema.Resource, digest string) string {
 	case digest == "":
 		return "is there now"
 	case diff.Digest(live) != digest:
-		if by := changedBy(live); by != "" {
-			return "was changed by " + by
-		}
-		return "was changed"
-	}
-	return ""
-}
-
-// changedBy is who changed the resource last, where the tenant tells.
-func changedBy(r *schema.Resource) string {
-	for _, p := range []string{"/lastChangedBy", "/lastModifiedBy"} {
-		if by := schema.Str(r.Body, p); by != "" && by != "null" {
-			return by
-		}
+		return "was changed" + byWhom(live)
 	}
 	return ""
 }
@@ -347,10 +344,18 @@ func (r *run) step(ctx context.Context, s Step) (StepDone, error) {
 	}
 	if digest, known := r.expected(s); known {
 		if why := whyMoved(live, digest); why != "" {
-			return StepDone{}, &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why}}, Written: r.j.Done()}
+			return StepDone{}, r.moved(s, live, why)
 		}
 	} else if done, ok := r.alreadyDone(s, live); ok {
 		return done, r.did(s, done.Outcome, live)
+	} else if r.j.Has("will", s.Number) {
+		why, err := r.whyForeign(ctx, s, live)
+		if err != nil {
+			return StepDone{}, err
+		}
+		if why != "" {
+			return StepDone{}, r.moved(s, live, why)
+		}
 	}
 	if err := r.j.Keep(s.Number, s.Key, live); err != nil {
 		return StepDone{}, err
@@ -376,6 +381,11 @@ func (r *run) step(ctx context.Context, s Step) (StepDone, error) {
 	return r.put(ctx, s, live, kept)
 }
 
+// moved is the error of a step whose resource somebody else changed.
+func (r *run) moved(s Step, live *schema.Resource, why string) error {
+	return &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why}}, Written: r.j.Done()}
+}
+
 func (r *run) put(ctx context.Context, s Step, live, kept *schema.Resource) (StepDone, error) {
 	body, err := r.body(ctx, s)
 	if err != nil {
@@ -383,6 +393,14 @@ func (r *run) put(ctx context.Context, s Step, live, kept *schema.Resource) (Ste
 	}
 	want := &schema.Resource{Key: s.Key, Body: body}
 	got, err := r.target.Put(ctx, want, withLeftovers(want, live, kept))
+	var moved interface{ Moved() bool }
+	if errors.As(err, &moved) && moved.Moved() {
+		now, gerr := r.get(ctx, s.Key)
+		if gerr != nil {
+			return StepDone{}, errors.Join(err, gerr)
+		}
+		return StepDone{}, r.moved(s, now, whyMoved(now, diff.Digest(live))+" while it was being written")
+	}
 	if err != nil {
 		return StepDone{}, err
 	}
@@ -399,7 +417,7 @@ func (r *run) put(ctx context.Context, s Step, live, kept *schema.Resource) (Ste
 	case t.API.Versioned:
 		done.Outcome = versionOutcome(kept, got)
 	}
-	done.Changed = unasked(want, got)
+	done.Changed = append(unasked(want, got), skipped(kept, got)...)
 	return done, r.did(s, done.Outcome, got)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -298,6 +299,9 @@ func TestJournalCutAnywhere(t *testing.T) {
 func edit(t *testing.T, tn *sim.Tenant, path string, fn func(body map[string]any)) {
 	t.Helper()
 	err := tn.Edit(path, func(raw json.RawMessage) (json.RawMessage, error) {
+		if fn == nil {
+			return nil, nil // it is deleted
+		}
 		v, err := schema.ParseJSON(raw)
 		if err != nil {
 			return nil, err
@@ -311,6 +315,8 @@ func edit(t *testing.T, tn *sim.Tenant, path string, fn func(body map[string]any
 }
 
 func scriptPath(n int) string { return "/am/json/realms/root/realms/alpha/scripts/" + id(n) }
+
+const loginPath = "/am/json/realms/root/realms/alpha/realm-config/authentication/authenticationtrees/trees/Login"
 
 const welcomePath = "/openidm/config/emailTemplate/welcome"
 
@@ -405,31 +411,69 @@ func TestSecondAdministratorDuringTheRun(t *testing.T) {
 	})
 }
 
-// A run is cut off in a write, and somebody edits the very resource before it goes on: the edit is kept.
+// A run is cut off in a write, and somebody edits the very resource before it goes on: neither the way on nor the
+// way back writes over the edit, and who made it is named where the tenant tells.
 func TestEditOfACutOffResourceIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRoad(t, false)
-		n := slices.IndexFunc(r.plan.Steps, func(s engine.Step) bool { return s.Key.ID == "welcome" })
-		if n < 0 {
-			t.Fatal("no step")
-		}
-		broken := failing{r.c, "welcome"}
-		if err := r.apply(t, broken); err == nil {
-			t.Fatal("no error")
-		}
-		edit(t, r.tn, welcomePath, func(b map[string]any) { b["defaultLocale"] = "fr" })
-		mine, err := r.c.Get(t.Context(), r.plan.Steps[n].Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.apply(t, r.c); err != nil {
-			t.Fatal(err)
-		}
-		r.arrived(t)
-		if !slices.Contains(keptDigests(t, r.dir), mine.Key.String()+" "+diff.Digest(mine)) {
-			t.Error("the administrator's body is not kept")
+	edits := map[string]struct {
+		cut  string // the resource
+		path string
+		edit func(body map[string]any)
+		want string
+	}{
+		"a document": {"welcome", welcomePath, func(b map[string]any) { b["defaultLocale"] = "fr" }, "global/email-template/welcome  was changed after the run was cut off"},
+		"a script, by": {id(1), scriptPath(1), func(b map[string]any) {
+			b["description"] = "mine"
+		}, "alpha/script/Shop Library  was changed by id=second-administrator,ou=user,ou=am-config, 2000-01-01 00:00 UTC after the run was cut off"},
+		"a tree": {"Login", loginPath, func(b map[string]any) {
+			b["description"] = "mine"
+		}, "alpha/journey/Login  was changed after the run was cut off"},
+		"gone": {"welcome", welcomePath, nil, "global/email-template/welcome  is gone since the run was cut off"},
+	}
+	for name, c := range edits {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoad(t, false)
+				if err := r.apply(t, failing{r.c, c.cut}); err == nil {
+					t.Fatal("no error")
+				}
+				edit(t, r.tn, c.path, c.edit)
+				writes := len(writesOf(r.tn))
+				for way, err := range map[string]error{"on": r.apply(t, r.c), "back": func() error { _, err := r.rollback(t, r.c); return err }()} {
+					var stale *engine.StaleError
+					if !errors.As(err, &stale) || !strings.Contains(err.Error(), c.want) {
+						t.Errorf("the way %s: got %v", way, err)
+					}
+				}
+				if now := writesOf(r.tn); len(now) != writes {
+					t.Errorf("writes: %v", now[writes:])
+				}
+			})
+		})
+	}
+}
+
+// Somebody changes the journey while its nodes are written: its tree is not written over.
+func TestTreeChangedWhileItsNodesAreWritten(t *testing.T) {
+	r := newRoad(t, false)
+	edited := false
+	c := wiredClient(t, r, func(req *http.Request) {
+		if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/nodes/") && strings.Contains(req.URL.Path, "-0000000001") && !edited {
+			edited = true
+			edit(t, r.tn, loginPath, func(b map[string]any) { b["description"] = "mine" })
 		}
 	})
+	plan := mustPlan(t, r.live, r.want, planOptions(false))
+	j := openJournal(t, r.dir)
+	defer j.Close()
+	err := plan.Apply(t.Context(), c, j, applyOptions(c))
+	var stale *engine.StaleError
+	if !edited || !errors.As(err, &stale) || !strings.Contains(err.Error(), "alpha/journey/Login  was changed while it was being written") {
+		t.Fatalf("edited %t: %v", edited, err)
+	}
+	live, err := r.c.Get(t.Context(), stale.Moved[0].Key)
+	if err != nil || live.Body["description"] != "mine" {
+		t.Errorf("the edit is lost: %v, %v", live, err)
+	}
 }
 
 // failing fails to put one resource.

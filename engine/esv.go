@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"strconv"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -123,6 +124,19 @@ func versionOutcome(kept, got *schema.Resource) string {
 		return "updated"
 	}
 	return "unchanged"
+}
+
+// skipped tells of versions that somebody else wrote between the last look and the write: the tenant counts them.
+func skipped(kept, got *schema.Resource) []diff.Item {
+	if kept == nil || got == nil {
+		return nil
+	}
+	was, err1 := strconv.Atoi(schema.Str(kept.Body, "/activeVersion"))
+	now, err2 := strconv.Atoi(schema.Str(got.Body, "/activeVersion"))
+	if err1 != nil || err2 != nil || now <= was+1 {
+		return nil
+	}
+	return []diff.Item{{Kind: "~", Subject: fmt.Sprintf("version %d", now), Detail: fmt.Sprintf("after version %d: somebody else wrote one in between, which is not the active one any more", was)}}
 }
 
 const newVersion = "new version "

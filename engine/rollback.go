@@ -153,8 +153,12 @@ func (r *run) checkMovedSince(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if why := r.movedSince(s, live, old); why != "" {
-			e.Moved = append(e.Moved, Moved{s.Key, nameOf(live, s.Name), why + " after the run"})
+		why, err := r.movedSince(ctx, s, live, old)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			e.Moved = append(e.Moved, Moved{s.Key, nameOf(live, s.Name), why})
 		}
 	}
 	if len(e.Moved) == 0 {
@@ -186,8 +190,12 @@ func (r *run) undo(ctx context.Context, s Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if why := r.movedSince(s, live, old); why != "" {
-		return "", &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why + " after the run"}}, Written: r.undone(), Undo: true}
+	why, err := r.movedSince(ctx, s, live, old)
+	if err != nil {
+		return "", err
+	}
+	if why != "" {
+		return "", &StaleError{Moved: []Moved{{s.Key, nameOf(live, s.Name), why}}, Written: r.undone(), Undo: true}
 	}
 	wrote, err := s.wrote()
 	if err != nil {
@@ -230,23 +238,26 @@ func (s Step) wrote() (*schema.Resource, error) {
 	return &schema.Resource{Key: s.Key, Body: body}, nil
 }
 
-// movedSince says whether the tenant holds something else than what the run left there; "" when it doesn't.
-// A step that was cut off, or whose undoing was, may have left anything in between.
-func (r *run) movedSince(s Step, live, old *schema.Resource) string {
+// movedSince says how what the tenant holds is something else than what the run left there; "" when it isn't. A
+// step that was cut off, or whose undoing was, may have left something in between.
+func (r *run) movedSince(ctx context.Context, s Step, live, old *schema.Resource) (string, error) {
 	if !r.j.Has("did", s.Number) {
-		return ""
+		return r.whyForeign(ctx, s, live)
 	}
 	if old != nil && live != nil && diff.Digest(live) == diff.Digest(old) || old == nil && live == nil {
-		return ""
+		return "", nil
 	}
 	for _, rec := range slices.Backward(r.j.Records) {
 		switch {
 		case rec.Key != s.Key:
 		case rec.What == "will undo", rec.What == "undid":
-			return ""
+			return "", nil
 		case rec.What == "did":
-			return whyMoved(live, rec.Digest)
+			if why := whyMoved(live, rec.Digest); why != "" {
+				return why + " after the run", nil
+			}
+			return "", nil
 		}
 	}
-	return ""
+	return "", nil
 }

