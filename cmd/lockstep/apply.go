@@ -33,7 +33,9 @@ func newApplyCommand(a *app) *cobra.Command {
 
 Before the first write everything that the plan relies on is compared with the tenant; if it moved, nothing
 is written. Every body is kept before it is overwritten. Cut off anywhere, the same command goes on where it
-stopped; with --on-failure rollback, a run that fails is undone at once.
+stopped; with --on-failure rollback, a run that fails is undone at once. What somebody else wrote meanwhile is
+not written over, also where the run was cut off: it stops there. Tenants have no conditional writes, so that
+each resource is read again right before its write; an edit in the moment between the two is written over.
 
 A plan made with --direct is carried out in a direct-configuration session, which is applied at the end,
 or aborted as a whole.` + exitHelp(exitFindings, exitStale, exitLocked, exitInterrupted),
@@ -231,7 +233,20 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 		}
 		return fmt.Errorf("%w\nIt could not be undone: %w\nGo back:  lockstep rollback %s", err, uerr, j.Run())
 	}
+	var stale *engine.StaleError
+	if errors.As(err, &stale) {
+		// The same plan would stop there again, and so would the way back where the run wrote there.
+		way = fmt.Sprintf("Go on:    %s plan --env %s --out FILE", me, plan.Environment.Name)
+		if !slices.ContainsFunc(stale.Moved, func(m engine.Moved) bool { return begunOn(plan, j, m.Key) }) {
+			way += fmt.Sprintf("\nGo back:  %s rollback %s", me, j.Run())
+		}
+	}
 	return fmt.Errorf("%w\n%d of %d steps are done.\n%s", err, j.Done(), len(plan.Steps), way)
+}
+
+// begunOn says whether a run may have written to a resource.
+func begunOn(plan *engine.Plan, j *engine.Journal, k schema.Key) bool {
+	return slices.ContainsFunc(plan.Steps, func(s engine.Step) bool { return s.Key == k && j.Has("will", s.Number) })
 }
 
 // interruptedRun says how far an interrupted run came, and how to go on and back.
