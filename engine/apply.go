@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -306,13 +307,30 @@ func (r *run) checkResolves(ctx context.Context) error {
 		if s.Restart || s.Action == diff.Delete || r.j.Has("did", s.Number) {
 			continue
 		}
-		if _, err := r.body(ctx, s); err != nil {
+		body, err := r.body(ctx, s)
+		if err == nil {
+			err = checkValue(s, body)
+		}
+		if err != nil {
 			nothing := "Nothing was written"
 			if n := r.j.Done(); n > 0 {
 				nothing = fmt.Sprintf("Nothing was written beyond the %d steps that were done before", n)
 			}
 			return fmt.Errorf("step %d, %s: %w. %s", s.Number, s.what(), err, nothing)
 		}
+	}
+	return nil
+}
+
+// checkValue refuses an ESV's value that the tenant would refuse in the middle of the run.
+func checkValue(s Step, body map[string]any) error {
+	t, _ := schema.TypeOf(s.Key.Type)
+	v, ok := body[t.API.Value].(string)
+	if !ok {
+		return nil
+	}
+	if _, err := base64.StdEncoding.DecodeString(v); err != nil {
+		return fmt.Errorf("its value (%s) is not base64", t.API.Value)
 	}
 	return nil
 }

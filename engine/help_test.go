@@ -251,7 +251,12 @@ func openJournal(t *testing.T, dir string) *engine.Journal {
 	return j
 }
 
-func runDir(t *testing.T) string { return filepath.Join(t.TempDir(), "run") }
+// runDir is the folder of a run, in one of the test's own that is swept for secrets at the end.
+func runDir(t *testing.T) string {
+	dir := t.TempDir()
+	sweep(t, dir)
+	return filepath.Join(dir, "run")
+}
 
 // restarter restarts through the client, and counts.
 type restarter struct {
