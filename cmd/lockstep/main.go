@@ -14,8 +14,12 @@ func main() {
 		// of a thousand journeys takes 350 MB so, of 500 that it may.
 		debug.SetGCPercent(200)
 	}
+	os.Exit(newApp().main())
+}
+
+// main runs the program's arguments until they are done or a signal ends them, and returns the exit code.
+func (a *app) main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
-	code := newApp().run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	defer stop()
+	return a.run(ctx, os.Args[1:])
 }

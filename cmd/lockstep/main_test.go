@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,7 +29,7 @@ import (
 // TestMain makes the test binary the program itself when a script calls lockstep, so that exit codes,
 // streams and signals are the real ones.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lockstep": main})
+	testscript.Main(m, map[string]func(){"lockstep": mainOverheard})
 }
 
 // TestScripts runs testdata/script. What the scripts' own commands do stands at each of them, below.
@@ -42,15 +38,12 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{key: key}
+	h := &harness{key: key, said: t.TempDir(), sweeper: newSweeper(key)}
 	t.Cleanup(func() {
 		for _, u := range h.unknown {
 			t.Error(u)
 		}
-		for _, l := range h.leaks {
-			t.Error(l)
-		}
-		t.Logf("%d files swept for planted secrets", h.swept)
+		h.sweepSaid(t)
 	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script", // an empty one fails
@@ -72,57 +65,12 @@ func TestScripts(t *testing.T) {
 
 // A harness is what all scripts share.
 type harness struct {
-	key *rsa.PrivateKey
+	key  *rsa.PrivateKey
+	said string // folder: what the programs of all scripts wrote
+	*sweeper
 
 	mu      sync.Mutex
 	unknown []string
-	leaks   []string
-	swept   int // files
-}
-
-// planted are the values of secrets that the scripts give to commands, and what base64 makes of them.
-func planted() [][]byte {
-	var out [][]byte
-	for _, s := range []string{"Tr0ub4dor-and-3", "first-value-of-it", "second-value-of-it", "third-value-of-it", "this-token-has-expired"} {
-		out = append(out, []byte(s), []byte(base64.StdEncoding.EncodeToString([]byte(s))))
-	}
-	return out
-}
-
-// sweep looks for planted secrets in what commands keep: every journal, plan, hash and note of a .lockstep folder,
-// and every file in the folder for temporary files. It is called once a script is over.
-func (h *harness) sweep(work string) {
-	err := filepath.WalkDir(work, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(work, name)
-		if err != nil {
-			return err
-		}
-		segs := strings.Split(filepath.ToSlash(rel), "/")
-		if segs[0] != ".temp" && !slices.Contains(segs, ".lockstep") {
-			return nil
-		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.swept++
-		for _, secret := range planted() {
-			if bytes.Contains(data, secret) {
-				h.leaks = append(h.leaks, fmt.Sprintf("%s of %s holds the planted secret %s", rel, filepath.Base(work), secret))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.leaks = append(h.leaks, err.Error())
-	}
 }
 
 // A world is one script's: its tenants, and their clock.
@@ -163,7 +111,12 @@ func (h *harness) setup(e *testscript.Env) error {
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		e.Setenv(name, temp)
 	}
-	e.Defer(func() { h.sweep(e.WorkDir) })
+	e.Setenv(saidVariable, h.said)
+	inputs, err := filesIn(e.WorkDir)
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { h.sweepWork(e.WorkDir, inputs) })
 	e.Setenv("HOME", home)
 	e.Setenv("USERPROFILE", home)
 	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -220,6 +173,7 @@ func (h *harness) cmdSandbox(ts *testscript.TestScript, neg bool, args []string)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for _, t := range w.sb.group.Tenants() {
+			h.check("the log of "+t.Role(), fmt.Appendf(nil, "%+v", t.Requests()))
 			for _, r := range t.Unknown() {
 				h.unknown = append(h.unknown, fmt.Sprintf("%s: the tenant %s has no answer for %s %s?%s", ts.Name(), t.Role(), r.Method, r.Path, r.Query))
 			}

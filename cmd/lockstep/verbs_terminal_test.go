@@ -85,7 +85,7 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the script's environment, less what does not concern the program.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"HOME", "PATH", "TMPDIR", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES", "DEV_URL", "STAGING_URL", "PROD_URL", "SA_ID", "SA_KEY_FILE"} {
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES", "DEV_URL", "STAGING_URL", "PROD_URL", "SA_ID", "SA_KEY_FILE", saidVariable} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
