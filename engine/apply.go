@@ -60,7 +60,11 @@ func (e *StaleError) Error() string {
 	} else {
 		b.WriteString("the plan is stale: the tenant has changed since it was made\n")
 	}
-	for _, m := range e.Moved {
+	for i, m := range e.Moved {
+		if i == maxMoved {
+			fmt.Fprintf(&b, "  … and %d more\n", len(e.Moved)-i)
+			break
+		}
 		fmt.Fprintf(&b, "  %s  %s\n", schema.Key{Type: m.Key.Type, Realm: m.Key.Realm, ID: cmpOr(m.Name, m.Key.ID)}, m.Why)
 	}
 	switch {
@@ -75,6 +79,9 @@ func (e *StaleError) Error() string {
 	}
 	return b.String()
 }
+
+// maxMoved is how many resources that moved a message names.
+const maxMoved = 20
 
 // ApplyOptions go with a run.
 type ApplyOptions struct {

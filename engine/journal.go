@@ -211,6 +211,23 @@ func Over(records []Record) bool {
 	return false
 }
 
+// Exclusive locks a file for this process, until the function that it returns is called. It fails with a
+// *LockedError that says what, when another process has it.
+func Exclusive(file, what string) (release func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", file, err)
+	}
+	lock := flock.New(file)
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", file, err)
+	}
+	if !ok {
+		return nil, &LockedError{what}
+	}
+	return lock.Unlock, nil
+}
+
 // Close gives the journal free for other processes.
 func (j *Journal) Close() error { return errors.Join(j.file.Close(), j.lock.Unlock()) }
 
@@ -305,6 +322,19 @@ func (j *Journal) kept(step, n int) (r *schema.Resource, k schema.Key, ok bool, 
 
 // FindRun looks in the folder of runs for an unfinished run of the plan; "" when there is none.
 func FindRun(runs, planDigest string) (string, error) {
+	return findRun(runs, planDigest, func(records []Record) bool { return !Over(records) })
+}
+
+// FindDone looks in the folder of runs for the last run that carried the plan out, and was not undone since; ""
+// when there is none.
+func FindDone(runs, planDigest string) (string, error) {
+	return findRun(runs, planDigest, func(records []Record) bool {
+		j := &Journal{Records: standing(records)}
+		return Over(records) && j.after("done", "rolled back")
+	})
+}
+
+func findRun(runs, planDigest string, is func([]Record) bool) (string, error) {
 	entries, err := os.ReadDir(runs)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -318,7 +348,7 @@ func FindRun(runs, planDigest string) (string, error) {
 		if err != nil || len(records) == 0 || records[0].Plan != planDigest {
 			continue
 		}
-		if !Over(records) {
+		if is(records) {
 			return dir, nil
 		}
 	}

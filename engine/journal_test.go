@@ -175,3 +175,26 @@ func FuzzReadJournal(f *testing.F) {
 		}
 	})
 }
+
+// One process at a time: the second one is told what the first is at.
+func TestExclusive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "locks", "dev")
+	release, err := engine.Exclusive(file, "busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *engine.LockedError
+	if _, err := engine.Exclusive(file, "busy"); !errors.As(err, &locked) || locked.What != "busy" {
+		t.Errorf("got %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	release, err = engine.Exclusive(file, "busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
