@@ -154,11 +154,21 @@ func (a *app) carryOut(ctx context.Context, p *config.Project, plan *engine.Plan
 		a.note("Nothing to do.")
 		return nil
 	}
+	release, err := a.exclusive(p, plan.Environment.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	j, resumed, err := a.openRun(p, plan)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, j.Close()) }()
+	defer func() {
+		err = errors.Join(err, j.Close())
+		if err != nil && !resumed && !begun(j) {
+			_ = os.RemoveAll(j.Dir) // it did nothing: an empty run in the list is noise, and no more
+		}
+	}()
 	file := w.file
 	if file == "" {
 		// A fresh plan is kept with its run, so that an interrupted run can go on with it.
@@ -217,11 +227,14 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 	}
 	me := a.commandLine()
 	way := fmt.Sprintf("Go on:    %s apply %s\nGo back:  %s rollback %s", me, file, me, j.Run())
-	begun := slices.ContainsFunc(j.Records, func(r engine.Record) bool { return r.What == "will" })
 	if ctx.Err() != nil {
-		return interruptedRun(ctx, plan, j, begun, way)
+		return interruptedRun(ctx, plan, j, begun(j), way)
 	}
-	if !begun {
+	var stale *engine.StaleError
+	if !begun(j) {
+		if done, ferr := engine.FindDone(filepath.Dir(j.Dir), plan.Digest); errors.As(err, &stale) && ferr == nil && done != "" {
+			return fmt.Errorf("%w\nRun %s carried this very plan out already", err, filepath.Base(done))
+		}
 		return err
 	}
 	if w.undo && !plan.Environment.Direct {
@@ -233,7 +246,6 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 		}
 		return fmt.Errorf("%w\nIt could not be undone: %w\nGo back:  lockstep rollback %s", err, uerr, j.Run())
 	}
-	var stale *engine.StaleError
 	if errors.As(err, &stale) {
 		// The same plan would stop there again, and so would the way back where the run wrote there.
 		way = fmt.Sprintf("Go on:    %s plan --env %s --out FILE", me, plan.Environment.Name)
@@ -247,6 +259,11 @@ func (a *app) runStopped(ctx context.Context, plan *engine.Plan, c *tenant.Clien
 // begunOn says whether a run may have written to a resource.
 func begunOn(plan *engine.Plan, j *engine.Journal, k schema.Key) bool {
 	return slices.ContainsFunc(plan.Steps, func(s engine.Step) bool { return s.Key == k && j.Has("will", s.Number) })
+}
+
+// begun says whether a run may have written something, or opened a session.
+func begun(j *engine.Journal) bool {
+	return slices.ContainsFunc(j.Records, func(r engine.Record) bool { return r.What != "begin" && r.What != "fail" })
 }
 
 // interruptedRun says how far an interrupted run came, and how to go on and back.
@@ -285,6 +302,15 @@ func (a *app) applyOptions(p *config.Project, e *config.Environment, c *tenant.C
 	return engine.ApplyOptions{Restarter: restarter{c}, Resolve: resolve, Wrote: a.noteSecret(p, e, c), Now: a.now}, nil
 }
 
+// exclusive lets one process at a time write to an environment from this project: two runs of one plan would each
+// find the tenant as it should be, and write side by side.
+func (a *app) exclusive(p *config.Project, env string) (release func() error, err error) {
+	if err := ensureStateDir(p); err != nil {
+		return nil, err
+	}
+	return engine.Exclusive(filepath.Join(stateDir(p), "locks", env), fmt.Sprintf("another lockstep process is writing to %s from here; wait for it, or end it\nSee: lockstep runs --env %s", env, env))
+}
+
 // openRun finds the unfinished run of a plan, or starts one.
 func (a *app) openRun(p *config.Project, plan *engine.Plan) (*engine.Journal, bool, error) {
 	if err := ensureStateDir(p); err != nil {
@@ -307,7 +333,7 @@ func (a *app) openRun(p *config.Project, plan *engine.Plan) (*engine.Journal, bo
 	}
 	if !resumed {
 		if err := savePlan(filepath.Join(dir, "plan.json"), plan); err != nil {
-			return nil, false, errors.Join(err, j.Close())
+			return nil, false, errors.Join(err, j.Close(), os.RemoveAll(dir))
 		}
 	}
 	return j, resumed, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -136,6 +137,11 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 	if err != nil {
 		return err
 	}
+	release, err := a.exclusive(p, plan.Environment.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	j, err := engine.OpenJournal(dir, a.now)
 	if err != nil {
 		return err
@@ -176,6 +182,10 @@ func runRollback(ctx context.Context, a *app, run string) (err error) {
 			return fmt.Errorf("%w\n%s", err, goOn)
 		}
 		return err
+	}
+	if !slices.ContainsFunc(j.Records, func(r engine.Record) bool { return r.What == "will" }) {
+		fmt.Fprintf(a.stdout, "Run %s wrote nothing on %s: there is nothing to undo.\n", run, plan.Environment.Name)
+		return nil
 	}
 	fmt.Fprintf(a.stdout, "\nRun %s is undone on %s.\n", run, plan.Environment.Name)
 	return nil
