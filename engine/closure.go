@@ -1,11 +1,17 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
+
+// names says whether a glob matches a resource of the set.
+func names(g schema.Glob, s *schema.Set) bool {
+	return slices.ContainsFunc(s.All(), func(r *schema.Resource) bool { return g.Match(r.Key, r.Name()) })
+}
 
 // Select compares two sets and chooses the changes that a plan is to hold: those that the targets name and
 // the excludes don't, and what those need. included names what came along, and for whom: a journey without
@@ -17,6 +23,11 @@ func Select(live, want *schema.Set, o diff.Options) (changes []diff.Change, incl
 		return changes, nil, err
 	}
 	targets := o.Target
+	for _, g := range targets {
+		if !names(g, live) && !names(g, want) {
+			return nil, nil, fmt.Errorf("--target %s names nothing: neither the source nor the tenant has such a resource\nA resource is called REALM/TYPE/NAME, as the plan without --target lists it", g)
+		}
+	}
 	o.Target = nil
 	all, err := diff.Compare(live, want, o)
 	if err != nil {

@@ -219,3 +219,17 @@ func TestTargetsBringWhatTheyNeed(t *testing.T) {
 		t.Error(d, steps(p), p.Warnings)
 	}
 }
+
+// A target that names nothing is a slip of the pen, and no plan without steps.
+func TestTargetThatNamesNothing(t *testing.T) {
+	o := planOptions(false)
+	o.Diff.Target = []schema.Glob{glob("alpha/journey/Login"), glob("alpha/journey/Logn")}
+	_, err := engine.NewPlan(before(t), after(t), o)
+	if err == nil || !strings.HasPrefix(err.Error(), "--target alpha/journey/Logn names nothing") {
+		t.Errorf("got %v", err)
+	}
+	o.Diff.Target = o.Diff.Target[:1]
+	if _, err := engine.NewPlan(before(t), after(t), o); err != nil {
+		t.Error(err)
+	}
+}
