@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type schemaFile struct {
 
 	mu    sync.Mutex
 	kinds map[string]*jsonschema.Schema // nil for one that is not compiled yet
+	defs  map[string]json.RawMessage    // their texts
 }
 
 // A schemaTable compiles what is asked for and nothing else: a hook that looks at ten journeys needs
@@ -62,11 +64,7 @@ func newSchemaTable() (*schemaTable, error) {
 	t.compiler.Draft = jsonschema.Draft2020
 	// The default would read file:// references.
 	t.compiler.LoadURL = func(s string) (io.ReadCloser, error) {
-		name, ok := strings.CutPrefix(s, schemaBase)
-		if !ok {
-			return nil, fmt.Errorf("schema %s is not embedded", s)
-		}
-		return schemaFiles.Open("types/" + name)
+		return nil, fmt.Errorf("schema %s: an embedded schema refers to no other", s)
 	}
 	for _, e := range entries {
 		t.files[e.Name()] = sync.OnceValue(func() *schemaFile {
@@ -85,20 +83,37 @@ func (t *schemaTable) compile(name string) (*schemaFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	var doc struct {
-		Defs map[string]json.RawMessage `json:"$defs"`
-	}
+	doc, defs := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f := &schemaFile{name: name, kinds: map[string]*jsonschema.Schema{}}
-	for d := range doc.Defs {
+	if raw, ok := doc["$defs"]; ok {
+		if err := json.Unmarshal(raw, &defs); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	// The compiler holds a whole document against its metaschema, which takes longer than all the rest: a kind
+	// is a document of its own.
+	delete(doc, "$defs")
+	if data, err = json.Marshal(doc); err != nil {
+		return nil, err
+	}
+	f := &schemaFile{name: name, kinds: map[string]*jsonschema.Schema{}, defs: defs}
+	for d := range defs {
 		f.kinds[d] = nil
 	}
+	f.main, err = t.add(schemaBase+name, data)
+	return f, err
+}
+
+// add compiles a schema under an address of its own.
+func (t *schemaTable) add(address string, data []byte) (*jsonschema.Schema, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.main, err = t.compiler.Compile(schemaBase + name)
-	return f, err
+	if err := t.compiler.AddResource(address, bytes.NewReader(data)); err != nil {
+		return nil, err
+	}
+	return t.compiler.Compile(address)
 }
 
 // file gives a file's schema; nil when there is none of that name.
@@ -117,9 +132,7 @@ func (t *schemaTable) kind(f *schemaFile, kind string) (*jsonschema.Schema, erro
 	if s != nil || !ok {
 		return s, nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s, err := t.compiler.Compile(schemaBase + f.name + "#/$defs/" + url.PathEscape(kind))
+	s, err := t.add(schemaBase+f.name+"/"+url.PathEscape(kind), f.defs[kind])
 	f.kinds[kind] = s
 	return s, err
 }
