@@ -65,9 +65,6 @@ func (c *treeCheck) run(ctx context.Context) (treeResult, error) {
 	if after.part.Whole() || before != nil && (before.part.Layout() != after.part.Layout() || before.part.Root() != after.part.Root()) {
 		return c.whole(res)
 	}
-	if before != nil {
-		before.part.Share(after.part)
-	}
 	pointers := map[string]bool{}
 	for _, f := range files {
 		if f.LFS {

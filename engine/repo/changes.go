@@ -56,6 +56,8 @@ type FileChange struct {
 	Link     bool   // it is a symbolic link now
 	Size     int64  // now, in bytes
 	LFS      bool   // it is a pointer of Git LFS now: its content is not in git
+
+	id plumbing.Hash // of what it is now
 }
 
 // ChangedFiles lists the files below dir that differ between two commits' trees and may be configuration,
@@ -84,6 +86,9 @@ func ChangedFiles(old, new fs.FS, dir string, lim Limits) ([]FileChange, error) 
 	if err := c.walk(dir, from, to, 0); err != nil {
 		return nil, err
 	}
+	if err := c.measure(); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(c.out, func(a, b FileChange) int { return strings.Compare(a.Name, b.Name) })
 	return c.out, nil
 }
@@ -94,7 +99,7 @@ type changes struct {
 	lim      Limits
 	skip     []string
 	out      []FileChange
-	total    int64
+	folders  int // that differ
 }
 
 func (c *changes) refuse(name string, err error) error {
@@ -114,6 +119,10 @@ func (c *changes) walk(name string, from, to *treeEntry, depth int) error {
 	if !isTree(from) && !isTree(to) {
 		return c.file(name, from, to)
 	}
+	// A few trees that name each other many times over make folders without number, and not one file.
+	if c.folders++; c.lim.Files > 0 && c.folders > c.lim.Files {
+		return c.tooMany()
+	}
 	var before, after *treeDir
 	if isTree(from) {
 		d, err := c.old.dir(from.hash)
@@ -125,12 +134,16 @@ func (c *changes) walk(name string, from, to *treeEntry, depth int) error {
 		return err
 	}
 	if isTree(to) {
-		if n, err := c.new.size(to.hash); err != nil || n > maxTreeObject {
+		if _, err := c.new.store.read(to.hash, maxTreeObject); err != nil {
 			return &Refusal{Name: name, Why: "is a folder whose listing is too large or can't be read"}
 		}
 		d, err := c.new.dir(to.hash)
 		if err != nil {
 			return c.refuse(name, err)
+		}
+		// As many names as that are not looked at one by one.
+		if more := len(d.entries) - before.len(); c.lim.Files > 0 && more > c.lim.Files {
+			return c.tooMany()
 		}
 		if err := tricks(name, before, d); err != nil {
 			return err
@@ -151,6 +164,7 @@ func (c *changes) both(name string, before, after *treeDir, depth int) error {
 	if after != nil {
 		b = after.entries
 	}
+	c.readAhead(before, after)
 	for len(a) > 0 || len(b) > 0 {
 		var from, to *treeEntry
 		switch {
@@ -175,6 +189,26 @@ func (c *changes) both(name string, before, after *treeDir, depth int) error {
 	return nil
 }
 
+// readAhead has the folders read at once that differ between two listings.
+func (c *changes) readAhead(before, after *treeDir) {
+	var ids []plumbing.Hash
+	add := func(d, other *treeDir) {
+		if d == nil {
+			return
+		}
+		for _, e := range d.entries {
+			if same, ok := other.entry(e.name); e.mode == filemode.Dir && !(ok && same.hash == e.hash) {
+				ids = append(ids, e.hash)
+			}
+		}
+	}
+	add(before, after)
+	add(after, before)
+	if len(ids) > 1 {
+		c.new.store.ahead(ids, maxTreeObject)
+	}
+}
+
 func isBlob(e *treeEntry) bool {
 	return e != nil && e.mode != filemode.Dir && e.mode != filemode.Submodule
 }
@@ -185,28 +219,58 @@ func (c *changes) file(name string, from, to *treeEntry) error {
 	}
 	f := FileChange{Name: name, Old: isBlob(from), New: isBlob(to)}
 	if len(c.out) >= c.lim.Files && c.lim.Files > 0 {
-		return &Refusal{Why: fmt.Sprintf("the change touches more than %d files of configuration", c.lim.Files), Way: "Push it in smaller parts, or ask who runs the server to raise receive.limits.files in lockstep.yaml."}
+		return c.tooMany()
 	}
 	if f.New {
-		n, err := c.new.size(to.hash)
-		if err != nil {
-			return c.refuse(name, err)
-		}
-		f.Size, f.Link = n, to.mode == filemode.Symlink
-		if c.lim.FileSize > 0 && n > c.lim.FileSize {
-			return &Refusal{Name: name, Why: fmt.Sprintf("is %s; a file of configuration has %s at most", mib(n), mib(c.lim.FileSize)), Way: "Take it out of the commits (git rebase), or keep it outside of the configuration's folder."}
-		}
-		if c.total += n; c.lim.Total > 0 && c.total > c.lim.Total {
-			return &Refusal{Why: fmt.Sprintf("the change holds more than %s of configuration", mib(c.lim.Total)), Way: "Push it in smaller parts."}
-		}
+		f.Link, f.id = to.mode == filemode.Symlink, to.hash
 		if f.Link {
 			if err := c.link(name); err != nil {
 				return err
 			}
 		}
-		f.LFS = !f.Link && n < maxLFSPointer && c.new.isLFSPointer(to.hash)
 	}
 	c.out = append(c.out, f)
+	return nil
+}
+
+func (c *changes) tooMany() error {
+	return &Refusal{Why: fmt.Sprintf("the change touches more than %d files or folders of configuration", c.lim.Files), Way: "Push it in smaller parts, or ask who runs the server to raise receive.limits.files in lockstep.yaml."}
+}
+
+// measure finds how large the files are, and which of them are pointers of Git LFS.
+func (c *changes) measure() error {
+	var ids, small []plumbing.Hash
+	for _, f := range c.out {
+		if f.New {
+			ids = append(ids, f.id)
+		}
+	}
+	c.new.store.measure(ids)
+	total := int64(0)
+	for i := range c.out {
+		f := &c.out[i]
+		if !f.New {
+			continue
+		}
+		n, err := c.new.size(f.id)
+		if err != nil {
+			return c.refuse(f.Name, err)
+		}
+		if f.Size = n; c.lim.FileSize > 0 && n > c.lim.FileSize {
+			return &Refusal{Name: f.Name, Why: fmt.Sprintf("is %s; a file of configuration has %s at most", mib(n), mib(c.lim.FileSize)), Way: "Take it out of the commits (git rebase), or keep it outside of the configuration's folder."}
+		}
+		if total += n; c.lim.Total > 0 && total > c.lim.Total {
+			return &Refusal{Why: fmt.Sprintf("the change holds more than %s of configuration", mib(c.lim.Total)), Way: "Push it in smaller parts."}
+		}
+		if n < maxLFSPointer {
+			small = append(small, f.id)
+		}
+	}
+	c.new.store.ahead(small, maxLFSPointer)
+	for i := range c.out {
+		f := &c.out[i]
+		f.LFS = f.New && !f.Link && f.Size < maxLFSPointer && c.new.isLFSPointer(f.id)
+	}
 	return nil
 }
 
@@ -267,12 +331,24 @@ func tricks(dir string, before, after *treeDir) error {
 	return nil
 }
 
-func (d *treeDir) hasName(name string) bool {
+func (d *treeDir) len() int {
 	if d == nil {
-		return false
+		return 0
 	}
-	_, ok := d.find(name)
+	return len(d.entries)
+}
+
+func (d *treeDir) hasName(name string) bool {
+	_, ok := d.entry(name)
 	return ok
+}
+
+// entry is find for a folder that may not be there.
+func (d *treeDir) entry(name string) (treeEntry, bool) {
+	if d == nil {
+		return treeEntry{}, false
+	}
+	return d.find(name)
 }
 
 func (d *treeDir) has(e treeEntry) bool { return d.hasName(e.name) }

@@ -60,6 +60,14 @@ func hideSlashes(p string) string {
 
 var pathVariable = regexp.MustCompile(`\{[^}]*\}`)
 
+// fits says whether a name can stand at the segment's place.
+func (s pathSegment) fits(name string) bool {
+	if s.variable == "" {
+		return name == s.pre
+	}
+	return len(name) > len(s.pre)+len(s.post) && strings.HasPrefix(name, s.pre) && strings.HasSuffix(name, s.post)
+}
+
 // match gives the variables' values. A variable that stands twice has one value.
 func (p *pathPattern) match(segs []string) (map[string]string, bool) {
 	if n := len(p.segs); n > 0 && p.segs[n-1].rest && len(segs) > n {
@@ -69,10 +77,7 @@ func (p *pathPattern) match(segs []string) (map[string]string, bool) {
 		return nil, false
 	}
 	for i, s := range p.segs {
-		if s.variable == "" && segs[i] != s.pre {
-			return nil, false
-		}
-		if len(segs[i]) <= len(s.pre)+len(s.post) && s.variable != "" || !strings.HasPrefix(segs[i], s.pre) || !strings.HasSuffix(segs[i], s.post) {
+		if !s.fits(segs[i]) {
 			return nil, false
 		}
 	}

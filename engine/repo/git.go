@@ -27,7 +27,7 @@ import (
 // A Git is a repository: what is committed in it, without a checkout. It only reads.
 type Git struct {
 	repo   *git.Repository
-	store  storage.Storer
+	store  *objects
 	root   string // the work tree; empty for a bare repository
 	common string // the .git folder, the common one of linked work trees
 	dot    string // the .git folder, a linked work tree's own
@@ -54,12 +54,15 @@ func OpenGit(dir string) (*Git, error) {
 	// without KeepDescriptors it opens the pack anew for every object.
 	opts := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/")}
 	st := filesystem.NewStorageWithOptions(dotgit.NewRepositoryFilesystem(osfs.New(dot), shared), cache.NewObjectLRUDefault(), opts)
-	store := storage.Storer(withoutWorktreeConfig{withQuarantine(st, opts, os.Getenv)})
+	store := newObjects(withoutWorktreeConfig{withQuarantine(st, opts, os.Getenv)}, dot)
 	r, err := git.Open(store, nil)
 	if err != nil {
 		return nil, errors.Join(explainOpen(dot, err), st.Close())
 	}
-	return &Git{repo: r, store: store, root: root, common: common, dot: dot, mu: &sync.Mutex{}, close: st.Close}, nil
+	return &Git{repo: r, store: store, root: root, common: common, dot: dot, mu: &sync.Mutex{}, close: func() error {
+		store.stop()
+		return st.Close()
+	}}, nil
 }
 
 // withoutWorktreeConfig hides an extension that go-git refuses and that changes nothing for reading objects:
@@ -239,7 +242,7 @@ func (g *Git) Tree(rev string) (fs.FS, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	t := &treeFS{store: g.store, root: c.TreeHash, time: c.Committer.When, mu: g.mu, dirs: map[plumbing.Hash]*treeDir{}}
+	t := &treeFS{store: g.store, root: c.TreeHash, time: c.Committer.When, mu: &sync.Mutex{}, dirs: map[plumbing.Hash]*treeDir{}, paths: map[string]*treeDir{}}
 	if _, err := t.dir(c.TreeHash); err != nil {
 		return nil, "", fmt.Errorf("read the files of commit %s: %w", c.Hash, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -54,7 +55,7 @@ func (g *Git) Index() (fs.FS, error) {
 // treeOf makes the tree that a commit of the index would have, with its true ids: then what is unchanged is
 // seen by id. Nothing is written.
 func (g *Git) treeOf(entries []*index.Entry) (*treeFS, error) {
-	t := &treeFS{store: g.store, time: time.Time{}, mu: g.mu, dirs: map[plumbing.Hash]*treeDir{}}
+	t := &treeFS{store: g.store, time: time.Time{}, mu: &sync.Mutex{}, dirs: map[plumbing.Hash]*treeDir{}, paths: map[string]*treeDir{}}
 	slices.SortFunc(entries, func(a, b *index.Entry) int { return strings.Compare(a.Name, b.Name) })
 	var err error
 	t.root, err = t.build("", entries)

@@ -227,17 +227,27 @@ func cause(err error) string {
 
 var errTooLarge = errors.New("too large")
 
+// chunk is how many files of a commit git is asked for in one go.
+const chunk = 32
+
 // readAll reads and parses the files, a few at a time.
 func (l *loader) readAll(names []string, limit int64) {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return l.files[n] != nil })
-	folders := byFolder(names)
-	read := make([][]*file, len(folders))
+	parts := byFolder(names)
+	tree, _ := l.fsys.(*treeFS)
+	if tree != nil {
+		parts = slices.Collect(slices.Chunk(names, chunk))
+	}
+	read := make([][]*file, len(parts))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(folders)) {
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
 		wg.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(folders); i = next.Add(1) - 1 {
-				read[i] = l.readFolder(folders[i], limit)
+			for i := next.Add(1) - 1; int(i) < len(parts); i = next.Add(1) - 1 {
+				if tree != nil {
+					tree.ahead(parts[i], limit) // git reads a few files while another worker parses
+				}
+				read[i] = l.readTogether(parts[i], limit)
 			}
 		})
 	}
@@ -249,8 +259,8 @@ func (l *loader) readAll(names []string, limit int64) {
 	}
 }
 
-// readFolder reads files that lie in one folder.
-func (l *loader) readFolder(names []string, limit int64) []*file {
+// readTogether reads a few files: of the disk, those that lie in one folder.
+func (l *loader) readTogether(names []string, limit int64) []*file {
 	open := l.fsys.Open
 	if d, ok := l.fsys.(diskFS); ok && len(names) > 1 {
 		if folder, err := d.folder(path.Dir(names[0])); err == nil {

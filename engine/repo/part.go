@@ -2,9 +2,11 @@ package repo
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -23,8 +25,8 @@ type Part struct {
 	patterns []*pathPattern
 	names    map[string]bool
 	whole    bool
-	lists    map[string][]string // files of a type, by pattern and realm
-	texts    map[string][]byte   // files that were searched, by the id of their content
+	lists    map[string][]string            // files of a type, by pattern and realm
+	owned    map[string]map[string][]string // main files, by pattern and realm, then by the name of a side file
 }
 
 // InParts says whether a resource's files are found by their names, so that some can be read without the others.
@@ -36,17 +38,14 @@ func NewPart(fsys fs.FS, root string, o Options) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, texts: map[string][]byte{}, whole: !layout.InParts()}
+	p := &Part{fsys: fsys, layout: layout, root: dir, o: o, names: map[string]bool{}, lists: map[string][]string{}, owned: map[string]map[string][]string{}, whole: !layout.InParts()}
 	if layout == FrConfig {
 		p.patterns = frConfigPatterns()
 	}
 	return p, nil
 }
 
-// Share lets two parts of neighbouring commits keep in common what they have searched.
-func (p *Part) Share(with *Part) { p.texts = with.texts }
-
-// text reads a file that is searched; the same content is read once.
+// text reads a file that is searched.
 func (p *Part) text(name string) ([]byte, error) {
 	t, ok := p.fsys.(*treeFS)
 	if !ok {
@@ -56,16 +55,14 @@ func (p *Part) text(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := e.hash.String()
-	if data, ok := p.texts[id]; ok {
-		return data, nil
+	return t.blobUpTo(e.hash, maxFile)
+}
+
+// ahead has files read at once that are looked at one by one afterwards.
+func (p *Part) ahead(names []string) {
+	if t, ok := p.fsys.(*treeFS); ok {
+		t.ahead(names, maxFile)
 	}
-	// Its size is not asked for: that would be a second search for the object. What a push brings was measured.
-	data, err := t.blobUpTo(e.hash, maxFile)
-	if err == nil && len(data) < 64<<10 {
-		p.texts[id] = data
-	}
-	return data, err
 }
 
 // Layout is the layout that was found or asked for.
@@ -141,8 +138,7 @@ func (p *Part) take(name string) bool {
 	if p.names[name] {
 		return true
 	}
-	info, err := fs.Stat(p.fsys, name)
-	if err != nil || !info.Mode().IsRegular() {
+	if !isFile(p.fsys, name) {
 		return false
 	}
 	p.names[name] = true
@@ -272,14 +268,14 @@ func (p *Part) ownersOf(below string, pt *pathPattern, base string) bool {
 				return false
 			}
 		}
-		candidates = p.files(pt, map[string]string{"realm": realm})
+		key := fmt.Sprint("owners ", pt.types[0].Name, " ", realm)
+		if p.owned[key] == nil {
+			p.owned[key] = p.sideFiles(p.files(pt, map[string]string{"realm": realm}))
+		}
+		candidates = p.owned[key][path.Base(below)]
 	}
 	found := false
 	for _, name := range candidates {
-		data, err := p.text(name)
-		if err != nil || !bytes.Contains(data, []byte(`"file"`)) || !mentions(data, path.Base(below)) {
-			continue
-		}
 		b, _ := p.below(name)
 		vars, _ := pt.match(strings.Split(b, "/"))
 		if slices.Contains(p.includes(name, pt, vars), p.at(below)) {
@@ -288,6 +284,57 @@ func (p *Part) ownersOf(below string, pt *pathPattern, base string) bool {
 		}
 	}
 	return found
+}
+
+// sideFiles says which of some main files speak of a side file of a name, by that name without its folder.
+func (p *Part) sideFiles(mains []string) map[string][]string {
+	owners := map[string][]string{}
+	p.ahead(mains)
+	for _, name := range mains {
+		data, err := p.text(name)
+		if err != nil {
+			continue
+		}
+		for m := range fileMembers(data) {
+			owners[path.Base(m)] = append(owners[path.Base(m)], name)
+		}
+	}
+	return owners
+}
+
+// fileMembers goes through the values of all members "file" of a JSON text that are strings, without parsing the
+// rest. One that only looks so does no harm.
+func fileMembers(data []byte) iter.Seq[string] {
+	const space = " \t\r\n"
+	return func(yield func(string) bool) {
+		for {
+			_, after, ok := bytes.Cut(data, []byte(`"file"`))
+			if !ok {
+				return
+			}
+			data = after
+			value, ok := bytes.CutPrefix(bytes.TrimLeft(data, space), []byte(":"))
+			if value = bytes.TrimLeft(value, space); !ok || !bytes.HasPrefix(value, []byte(`"`)) {
+				continue
+			}
+			end, escaped := 1, false
+			for ; end < len(value) && value[end] != '"'; end++ {
+				if value[end] == '\\' {
+					end, escaped = end+1, true
+				}
+			}
+			if end >= len(value) {
+				return
+			}
+			s := string(value[1:end])
+			if escaped && json.Unmarshal(value[:end+1], &s) != nil {
+				continue
+			}
+			if !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // mentions says whether a JSON text can hold a string; one that JSON may escape is never ruled out.
@@ -322,7 +369,7 @@ func (p *Part) files(pt *pathPattern, vars map[string]string) []string {
 				continue
 			}
 			for _, e := range entries {
-				if strings.HasPrefix(e.Name(), s.pre) && strings.HasSuffix(e.Name(), s.post) && len(e.Name()) > len(s.pre)+len(s.post) && (i == len(pt.segs)-1) != p.isDir(d, e) {
+				if s.fits(e.Name()) && (i == len(pt.segs)-1) != p.isDir(d, e) {
 					next = append(next, path.Join(d, e.Name()))
 				}
 			}
@@ -390,6 +437,7 @@ func (p *Part) AddKey(k schema.Key, byName bool) {
 func (p *Part) AddNamesakes(typ, realm string) { p.AddKey(schema.Key{Type: typ, Realm: realm}, true) }
 
 func (p *Part) search(names []string, text string, add func(string) bool) {
+	p.ahead(names)
 	for _, n := range names {
 		if data, err := p.text(n); err == nil && mentions(data, text) {
 			add(n)

@@ -80,14 +80,20 @@ func (p *Part) AddMentions(texts, literals []string) {
 		return
 	}
 	find := newFinder(texts, literals)
+	var names []string
 	p.walk(p.root, func(name string) {
-		if p.names[name] {
-			return
-		}
-		if data, err := p.text(name); err == nil && find.in(data) {
-			p.Add(name)
+		if !p.names[name] {
+			names = append(names, name)
 		}
 	})
+	for some := range slices.Chunk(names, chunk) {
+		p.ahead(some)
+		for _, name := range some {
+			if data, err := p.text(name); err == nil && !p.names[name] && find.in(data) {
+				p.Add(name)
+			}
+		}
+	}
 }
 
 // walk goes through the files of a folder that may be configuration.
@@ -159,6 +165,7 @@ func (p *Part) AddNodes(realm string, ids []string) {
 }
 
 func (p *Part) searchFor(names []string, find *finder) {
+	p.ahead(names)
 	for _, n := range names {
 		if data, err := p.text(n); err == nil && find.in(data) {
 			p.take(n)
@@ -211,11 +218,31 @@ func (p *Part) Has(typ string) bool {
 		return found
 	}
 	for _, pt := range p.patterns {
-		if slices.Contains(pt.types, t) && len(p.files(pt, nil)) > 0 {
+		if slices.Contains(pt.types, t) && p.any(pt, p.root, 0) {
 			return true
 		}
 	}
 	return false
+}
+
+// any says whether a folder holds a file of a pattern, from segment i on. It looks no further than the first.
+func (p *Part) any(pt *pathPattern, dir string, i int) bool {
+	entries, err := fs.ReadDir(p.fsys, dir)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		if name := path.Join(dir, e.Name()); !pt.segs[i].fits(e.Name()) {
+			return false
+		} else if i < len(pt.segs)-1 {
+			return p.isDir(dir, e) && p.any(pt, name, i+1)
+		} else if b, _ := p.below(name); p.isDir(dir, e) {
+			return false
+		} else {
+			_, ok := pt.match(strings.Split(b, "/"))
+			return ok
+		}
+	})
 }
 
 // Realms lists the folders of the tree that hold a realm each.

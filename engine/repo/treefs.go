@@ -16,7 +16,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
 // treeFS is a commit's tree as an fs.FS: read-only, safe for use by several goroutines. A directory
@@ -24,12 +23,13 @@ import (
 // somebody wants it. Links are followed within the tree and nowhere else; a submodule is an empty
 // directory, as it is in a clone that has not fetched it.
 type treeFS struct {
-	store storer.EncodedObjectStorer
+	store *objects
 	root  plumbing.Hash
 	time  time.Time
 
-	mu   *sync.Mutex // go-git's pack readers share a file offset
-	dirs map[plumbing.Hash]*treeDir
+	mu    *sync.Mutex
+	dirs  map[plumbing.Hash]*treeDir
+	paths map[string]*treeDir // folders that were found without a link on the way
 }
 
 type treeDir struct {
@@ -91,6 +91,17 @@ func (t *treeFS) find(name string, follow bool) (treeEntry, error) {
 	if name == "." {
 		return here, nil
 	}
+	dir, base := path.Split(name)
+	t.mu.Lock()
+	known := t.paths[dir]
+	t.mu.Unlock()
+	if known != nil {
+		if e, ok := known.find(base); !ok {
+			return treeEntry{}, fs.ErrNotExist
+		} else if e.mode != filemode.Symlink || !follow {
+			return e, nil
+		}
+	}
 	rest := strings.Split(name, "/")
 	var at []string
 	for hops := 0; len(rest) > 0; {
@@ -106,6 +117,11 @@ func (t *treeFS) find(name string, follow bool) (treeEntry, error) {
 			return treeEntry{}, fs.ErrNotExist
 		}
 		if e.mode != filemode.Symlink || len(rest) == 1 && !follow {
+			if len(rest) == 1 && hops == 0 {
+				t.mu.Lock()
+				t.paths[dir] = d
+				t.mu.Unlock()
+			}
 			here, at, rest = e, append(at, e.name), rest[1:]
 			continue
 		}
@@ -139,38 +155,32 @@ func (t *treeFS) link(h plumbing.Hash) (string, error) {
 
 func (t *treeFS) blob(h plumbing.Hash) ([]byte, error) { return t.blobUpTo(h, math.MaxInt64) }
 
-// blobUpTo reads a blob of at most so many bytes.
+// blobUpTo reads a blob of at most so many bytes. They are shared with other readers, and not to be changed.
 func (t *treeFS) blobUpTo(h plumbing.Hash, limit int64) ([]byte, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b, err := object.GetBlob(t.store, h)
+	c, err := t.store.read(h, limit)
 	if err != nil {
 		return nil, missingBlob(err)
 	}
-	if b.Size > limit {
-		return nil, errTooLarge
+	if c.kind != plumbing.BlobObject {
+		return nil, fmt.Errorf("object %s is no file", h)
 	}
-	r, err := b.Reader()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, b.Size)
-	_, err = io.ReadFull(r, data)
-	return data, errors.Join(err, r.Close())
+	return c.data, nil
 }
 
 func (t *treeFS) size(h plumbing.Hash) (int64, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	n, err := t.store.EncodedObjectSize(h)
 	return n, missingBlob(err)
 }
 
-func missingBlob(err error) error {
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return fmt.Errorf("this clone does not have it (a partial clone? fetch it with git first): %w", err)
+// ahead reads files of at most limit bytes at once, in as far as they are there.
+func (t *treeFS) ahead(names []string, limit int64) {
+	var ids []plumbing.Hash
+	for _, n := range names {
+		if e, err := t.find(n, true); err == nil && e.mode.IsFile() {
+			ids = append(ids, e.hash)
+		}
 	}
-	return err
+	t.store.ahead(ids, limit)
 }
 
 func pathError(op, name string, err error) error {
@@ -252,7 +262,7 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, pathError("read", name, err)
 	}
-	return data, nil
+	return bytes.Clone(data), nil // it is the caller's to change
 }
 
 // Stat describes what a name leads to, Lstat the name itself.
@@ -280,6 +290,16 @@ func (t *treeFS) sized(op, name string, e treeEntry) (fs.FileInfo, error) {
 	}
 	info.size = n
 	return info, nil
+}
+
+// isFile says whether a name leads to a file. Unlike Stat it does not ask how large the file is.
+func isFile(fsys fs.FS, name string) bool {
+	if t, ok := fsys.(*treeFS); ok {
+		e, err := t.lookup("stat", name, true)
+		return err == nil && treeMode(e.mode).IsRegular()
+	}
+	info, err := fs.Stat(fsys, name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // ReadLink gives a link's target.
