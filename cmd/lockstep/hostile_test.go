@@ -84,8 +84,11 @@ func (r *gitRepo) commit(tree string, parents ...string) string {
 
 // treeOf makes a tree of one folder: realms/alpha/services, with these entries.
 func (r *gitRepo) services(entries ...string) string {
-	services := r.tree(entries...)
-	return r.tree(entry("40000", "realms", r.tree(entry("40000", "alpha", r.tree(entry("40000", "services", services))))))
+	return r.tree(r.realms(entries...))
+}
+
+func (r *gitRepo) realms(entries ...string) string {
+	return entry("40000", "realms", r.tree(entry("40000", "alpha", r.tree(entry("40000", "services", r.tree(entries...))))))
 }
 
 // contents lists what a repository holds.
@@ -113,7 +116,9 @@ func TestHostilePushes(t *testing.T) {
 	env := gitEnv(t)
 	from := newGitRepo(t, env)
 	ok := from.blob(oneService)
-	first := from.commit(from.services(entry("100644", "baseurl.json", ok)))
+	// Refused for what it is, and not because this machine is slow today.
+	patient := entry("100644", "lockstep.yaml", from.blob("receive:\n  limits: {seconds: 600}\n"))
+	first := from.commit(from.tree(patient, from.realms(entry("100644", "baseurl.json", ok))))
 	long := strings.Repeat("x/", 70)
 	deep := from.services(entry("100644", "a.json", ok))
 	for range 70 {
@@ -122,6 +127,10 @@ func TestHostilePushes(t *testing.T) {
 	var many strings.Builder
 	for i := range 100_000 {
 		many.WriteString(entry("100644", fmt.Sprintf("s%06d.json", i), ok))
+	}
+	bomb := from.tree()
+	for range 30 {
+		bomb = from.tree(entry("40000", "a", bomb), entry("40000", "b", bomb))
 	}
 	link := func(to string) string { return from.blob(to) }
 	tests := []struct{ name, tree, want string }{
@@ -145,6 +154,7 @@ func TestHostilePushes(t *testing.T) {
 		{"deep JSON", from.services(entry("100644", "a.json", from.blob(strings.Repeat("[", 500_000)+strings.Repeat("]", 500_000)))), "nested more than 200 levels deep"},
 		{"deep folders", deep, "more than 64 folders deep"},
 		{"100,000 files", from.services(many.String()), "more than 20000 files"},
+		{"2^30 folders", from.tree(entry("40000", "realms", bomb)), "more than 20000 files or folders"},
 		{"a file for a tree", from.tree(entry("40000", "realms", ok)), ""},
 	}
 	for _, limit := range []string{"1", "100"} {
