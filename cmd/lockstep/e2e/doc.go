@@ -1,4 +1,4 @@
-// Package e2e tries the built program with the real clients of others: frodo from npm and a browser, against
+// Package e2e tries the built program with the real clients of others: frodo from npm, a browser, and an ssh server, against
 // the sandbox. Its tests are built with the tag e2e only, since they install what they need:
 //
 //	go test -tags e2e ./cmd/lockstep/e2e
