@@ -51,7 +51,7 @@ func addFailOn(cmd *cobra.Command, failOn *string) {
 }
 
 func runValidate(ctx context.Context, a *app, o validateOptions) error {
-	format, p, err := a.begin(report.Text, report.JSON, report.SARIF, report.JUnit, report.GitHub, report.Markdown, report.HTML)
+	format, p, err := a.begin(report.Text, report.JSON, report.SARIF, report.JUnit, report.GitHub, report.Azure, report.Markdown, report.HTML)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type cell struct {
 // characters their names, so that columns of the source are indexes here.
 func cells(line string) []cell {
 	var out []cell
-	at := 0
+	at, hashes := 0, 0
 	for _, r := range line {
 		c := cell{string(r), runeWidth(r)}
 		switch {
@@ -34,6 +34,14 @@ func cells(line string) []cell {
 		case hazard(r):
 			c.text = fmt.Sprintf("<U+%04X>", r)
 			c.w = len(c.text)
+		case hashes > 1 && (r == 'v' || r == 'V'): // as in noCommand
+			c.text, c.w = " "+c.text, 2
+		}
+		switch {
+		case r == '#':
+			hashes++
+		case r != '\u200c' && r != '\u200d':
+			hashes = 0
 		}
 		at += c.w
 		out = append(out, c)

@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/schema"
@@ -154,7 +158,7 @@ func TestJSONShape(t *testing.T) {
 func TestPrefix(t *testing.T) {
 	r := sampleReport()
 	r.Prefix = "iam/config"
-	for _, f := range []Format{Text, JSON, Markdown, SARIF, GitHub, JUnit, HTML} {
+	for _, f := range []Format{Text, JSON, Markdown, SARIF, GitHub, Azure, CodeQuality, JUnit, HTML} {
 		if !bytes.Contains(render(t, f, r, Options{}), []byte("iam/config/email-provider/external.email.json")) {
 			t.Errorf("%s: no prefix", f)
 		}
@@ -286,6 +290,76 @@ func TestGitHub(t *testing.T) {
 	}
 }
 
+// Azure's agent takes a line for a command wherever it begins with ##vso or ##[; a finding's text begins none.
+func TestAzure(t *testing.T) {
+	r := &Report{Findings: schema.Diagnostics{
+		{Code: "y", Severity: schema.Info, Message: "by the way", Hint: "##vso[task.complete result=Succeeded;]"},
+		{Code: "x", Severity: schema.Error, Message: "50%\n##vso[task.setvariable variable=a]b", Hint: "one\ntwo", Pos: schema.Pos{File: "a;b]c%.json", Line: 3, Column: 5}},
+		{Code: "z", Severity: schema.Warning, Message: "no place", Key: login},
+	}}
+	got := string(render(t, Azure, r, Options{}))
+	want := "##vso[task.logissue type=error;sourcepath=a%3Bb%5Dc%AZP25.json;linenumber=3;columnnumber=5;code=x;]50%AZP25 ## vso[task.setvariable variable=a]b%0Aone%0Atwo\n" +
+		"##vso[task.logissue type=warning;code=z;]alpha/journey/Login: no place\n" +
+		"y: by the way ## vso[task.complete result=Succeeded;]\n" +
+		"1 error, 1 warning, 1 info in 1 resource\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever is printed in an Azure pipeline is read by its agent, in whatever format, and anywhere in a line.
+func TestNoLoggingCommand(t *testing.T) {
+	for _, s := range []string{"###vso[task.setvariable variable=PATH]x", "a ##VSO[task.complete]", "##\u200dvso[task.complete]", "##v\rso[x]"} {
+		for _, f := range []Format{Text, Azure, GitHub, Markdown} {
+			out := string(render(t, f, nastyReport(s), Options{Width: 80, All: true}))
+			for line := range strings.Lines(out) {
+				rest := strings.TrimPrefix(line, "##vso[task.logissue ")
+				if f != Azure {
+					rest = line
+				}
+				if i := strings.Index(strings.ToLower(strings.ReplaceAll(rest, "\u200d", "")), "##vso["); i >= 0 {
+					t.Errorf("%s: a command in %q", f, line)
+				}
+			}
+		}
+	}
+}
+
+// What GitLab documents of its code quality report: required members, severities, a path without "./" or "/" in front,
+// fingerprints that are unique.
+func TestCodeQualityIsValid(t *testing.T) {
+	text, err := os.ReadFile("testdata/code-quality.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := jsonschema.CompileString("code-quality.schema.json", string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sampleReport()
+	r.Findings = append(r.Findings, r.Findings...)
+	for name, r := range map[string]*Report{"sample, twice": r, "none": {Checked: true}, "nasty": nastyReport("realms/a b/ü.json")} {
+		v, err := schema.ParseJSON(render(t, CodeQuality, r, Options{}))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%s: %#v", name, err)
+		}
+		seen := map[string]bool{}
+		for _, x := range v.([]any) {
+			if id := x.(map[string]any)["fingerprint"].(string); seen[id] {
+				t.Errorf("%s: two entries have the fingerprint %s", name, id)
+			} else {
+				seen[id] = true
+			}
+		}
+	}
+	if v, err := schema.ParseJSON([]byte(`[{"description": "d", "check_name": "c", "fingerprint": "f", "severity": "error", "location": {"path": "p", "lines": {"begin": 1}}}]`)); err != nil || s.Validate(v) == nil {
+		t.Error("the validator takes anything")
+	}
+}
+
 const nasty = "a|b `c` <script>alert(1)</script> @everyone #12 [x](http://evil) ![i](x)\n# head\r\n| t |\n``` \x1b[2J\u202e</details><!-- &amp; \x00"
 
 func nastyReport(s string) *Report {
@@ -310,7 +384,7 @@ var (
 // checkHarmless says whether a report made of one text shows it without letting it do anything.
 func checkHarmless(t *testing.T, s string) {
 	t.Helper()
-	for _, f := range []Format{Text, GitHub, Markdown, HTML} {
+	for _, f := range []Format{Text, GitHub, Azure, Markdown, HTML} {
 		out := string(render(t, f, nastyReport(s), Options{Width: 80}))
 		for _, r := range out {
 			if r != '\n' && hazard(r) {
@@ -321,9 +395,9 @@ func checkHarmless(t *testing.T, s string) {
 			t.Errorf("%s: not UTF-8", f)
 		}
 		switch f {
-		case GitHub:
+		case GitHub, Azure:
 			if n := strings.Count(out, "\n"); n != 2 {
-				t.Errorf("github: %d lines for one finding", n)
+				t.Errorf("%s: %d lines for one finding", f, n)
 			}
 		case Markdown:
 			checkMarkdown(t, out)

@@ -228,11 +228,13 @@ const (
 	HTML     Format = "html"
 	// CodeQuality is GitLab's report of findings.
 	CodeQuality Format = "codequality"
+	// Azure is what Azure Pipelines reads in a log.
+	Azure Format = "azure"
 )
 
 // Formats lists all formats.
 func Formats() []Format {
-	return []Format{Text, JSON, NDJSON, Markdown, SARIF, JUnit, GitHub, HTML, CodeQuality}
+	return []Format{Text, JSON, NDJSON, Markdown, SARIF, JUnit, GitHub, HTML, CodeQuality, Azure}
 }
 
 // ParseFormat reads a format's name.
@@ -280,6 +282,8 @@ func Write(w io.Writer, f Format, r *Report, o Options) error {
 		return writeJUnit(w, r, o)
 	case GitHub:
 		return writeGitHub(w, r)
+	case Azure:
+		return writeAzure(w, r)
 	case HTML:
 		return writeHTML(w, r)
 	case CodeQuality:

@@ -31,7 +31,7 @@ func (s Style) cyan(t string) string   { return s.sgr("36", t) }
 // screen, and bidirectional controls could make code look like other code, so both are shown by name.
 func clean(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0 {
-		return s
+		return noCommand(s)
 	}
 	var b strings.Builder
 	for _, r := range s {
@@ -45,7 +45,32 @@ func clean(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
+	return noCommand(b.String())
+}
+
+// noCommand takes its force from a logging command of Azure Pipelines: its agent carries out ##vso[…] wherever in a line
+// of the log it stands, and a journey may be called so.
+func noCommand(s string) string {
+	if !strings.Contains(s, "##") {
+		return s
+	}
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, "##")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		b.WriteString("##")
+		for strings.HasPrefix(after, "#") {
+			b.WriteByte('#')
+			after = after[1:]
+		}
+		if rest := strings.TrimLeft(after, "\u200c\u200d"); rest != "" && (rest[0] == 'v' || rest[0] == 'V') {
+			b.WriteByte(' ')
+		}
+		s = after
+	}
 }
 
 // hazard says whether a character has no business in shown text.
