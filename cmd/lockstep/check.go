@@ -39,7 +39,8 @@ credentials: what it lacks, what a plan would do to development, what a promotio
 tenant is asked only with --env env:NAME or --live.
 
 --post keeps one comment on the pull request up to date; the repository, the pull request and the token come from
-the variables that the service's CI sets.` + exitHelp(exitFindings),
+the variables that the service's CI sets. On Bitbucket it also puts the findings beside the lines (Code Insights);
+-o github and -o azure do that in those services' logs, -o codequality and -o sarif as files.` + exitHelp(exitFindings),
 		Example: `  lockstep check --base origin/main --env staging --env prod
   lockstep check --base main -o markdown > comment.md`,
 		Args: maxArgs(0),
@@ -57,7 +58,7 @@ the variables that the service's CI sets.` + exitHelp(exitFindings),
 }
 
 func runCheck(ctx context.Context, a *app, o checkOptions) error {
-	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML, report.CodeQuality)
+	format, p, err := a.begin(report.Text, report.JSON, report.Markdown, report.SARIF, report.JUnit, report.GitHub, report.HTML, report.CodeQuality, report.Azure)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 		return err
 	}
 	if o.post != "" {
-		if err := a.postReport(ctx, o.post, r); err != nil {
+		if err := a.postReport(ctx, o.post, r, failOn); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockstep-gitops/lockstep/engine/forge"
 	"github.com/lockstep-gitops/lockstep/engine/report"
+	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 func newCommentCommand(a *app) *cobra.Command {
@@ -73,8 +74,9 @@ func (a *app) forge(name string) (*forge.Forge, error) {
 	return forge.New(name, forge.Lookup(a.env), forge.Options{Transport: a.transport})
 }
 
-// postReport comments on the pull request with as much of a report as the service takes.
-func (a *app) postReport(ctx context.Context, service string, r *report.Report) error {
+// postReport comments on the pull request with as much of a report as the service takes, and puts the findings beside
+// the lines where the service takes them so. Findings from failOn on make that report a failed one.
+func (a *app) postReport(ctx context.Context, service string, r *report.Report, failOn schema.Severity) error {
 	f, err := a.forge(service)
 	if err != nil {
 		return err
@@ -85,7 +87,21 @@ func (a *app) postReport(ctx context.Context, service string, r *report.Report) 
 	if err := report.Write(&b, report.Markdown, r, o); err != nil {
 		return err
 	}
-	return a.comment(ctx, f, b.String(), "")
+	if err := a.comment(ctx, f, b.String(), ""); err != nil {
+		return err
+	}
+	notes := forge.Notes{
+		ID: "lockstep", Title: "Lockstep", Reporter: cmp.Or(r.Tool, "lockstep"), Passed: len(r.Findings.AtLeast(failOn)) == 0,
+		Details: fmt.Sprintf("%d errors, %d warnings. The comment on the pull request has the rest.", r.Findings.Count(schema.Error), r.Findings.Count(schema.Warning)),
+	}
+	for _, n := range r.Annotations() {
+		notes.List = append(notes.List, forge.Note{ID: n.ID, Path: n.Path, Line: n.Line, Severity: n.Severity.String(), Summary: n.Summary, Details: n.Details})
+	}
+	left, err := f.Annotate(ctx, notes)
+	if left > 0 {
+		a.note("%s shows no more: %d findings are left out beside the lines", f.Name, left)
+	}
+	return err
 }
 
 func (a *app) postComment(ctx context.Context, service, text, id string) error {

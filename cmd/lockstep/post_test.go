@@ -18,7 +18,10 @@ import (
 )
 
 // A postBox takes what is posted to any service, and has nothing yet.
-type postBox struct{ posted []string }
+type postBox struct {
+	posted  []string
+	comment string // the first of them
+}
 
 func (p *postBox) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
@@ -29,7 +32,9 @@ func (p *postBox) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.posted, answer = append(p.posted, string(data)), `{}`
+		if p.posted, answer = append(p.posted, string(data)), `{}`; len(p.posted) == 1 {
+			p.comment = string(data)
+		}
 	case strings.HasSuffix(r.URL.Path, "/user"), strings.HasSuffix(r.URL.Path, "connectionData"):
 		answer = `{"id": 1, "login": "x", "uuid": "{x}"}`
 	case strings.Contains(r.URL.Path, "/_apis/") || strings.Contains(r.URL.Path, "/repositories/"):
@@ -46,7 +51,7 @@ func postApp(t *testing.T, service string) (*app, *postBox) {
 	box := &postBox{}
 	env := map[string]string{
 		"LOCKSTEP_PULL_REQUEST": "7", "GITHUB_REPOSITORY": "acme/config", "GITHUB_TOKEN": "t", "LOCKSTEP_TOKEN": "t", "CI_API_V4_URL": "https://gitlab.example/api/v4",
-		"CI_PROJECT_ID": "1", "SYSTEM_COLLECTIONURI": "https://dev.azure.example/acme", "SYSTEM_TEAMPROJECT": "p", "BUILD_REPOSITORY_ID": "r", "SYSTEM_ACCESSTOKEN": "t", "BITBUCKET_REPO_FULL_NAME": "acme/config",
+		"CI_PROJECT_ID": "1", "SYSTEM_COLLECTIONURI": "https://dev.azure.example/acme", "SYSTEM_TEAMPROJECT": "p", "BUILD_REPOSITORY_ID": "r", "SYSTEM_ACCESSTOKEN": "t", "BITBUCKET_REPO_FULL_NAME": "acme/config", "BITBUCKET_COMMIT": strings.Repeat("a", 40),
 	}
 	a.env = func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	a.transport = box
@@ -82,10 +87,10 @@ func TestHostileComment(t *testing.T) {
 	}
 	for _, service := range forge.Names() {
 		a, box := postApp(t, service)
-		if err := a.postReport(t.Context(), service, r); err != nil {
+		if err := a.postReport(t.Context(), service, r, schema.Error); err != nil {
 			t.Fatal(service, err)
 		}
-		text := postedText(t, box.posted[len(box.posted)-1])
+		text := postedText(t, box.comment)
 		outside := true
 		fence := ""
 		for line := range strings.Lines(text) {
@@ -133,10 +138,10 @@ func TestLargeComment(t *testing.T) {
 	limits := map[string]int{"github": 65_536, "gitlab": 1_000_000, "azure": 150_000, "bitbucket": 32_768}
 	for _, service := range forge.Names() {
 		a, box := postApp(t, service)
-		if err := a.postReport(t.Context(), service, r); err != nil {
+		if err := a.postReport(t.Context(), service, r, schema.Error); err != nil {
 			t.Fatal(service, err)
 		}
-		text := postedText(t, box.posted[len(box.posted)-1])
+		text := postedText(t, box.comment)
 		if len(text) > limits[service] || len(text) < 10_000 {
 			t.Errorf("%s: %d bytes", service, len(text))
 		}

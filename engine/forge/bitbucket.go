@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // bitbucket speaks the REST API of Bitbucket Cloud, version 2.0 (developer.atlassian.com/cloud/bitbucket/rest).
-type bitbucket struct{ repo, pull string }
+type bitbucket struct{ repo, pull, commit string }
 
 func newBitbucket(f *Forge, v *variables) {
 	f.Limit = 32_000 // 32,768 characters
@@ -20,7 +21,7 @@ func newBitbucket(f *Forge, v *variables) {
 		f.base = "https://api.bitbucket.org/2.0"
 	}
 	v.hint = "Set LOCKSTEP_TOKEN to a repository access token with the scopes pullrequest:write and issue:write (a secured variable)."
-	b := &bitbucket{repo: v.need("BITBUCKET_REPO_FULL_NAME"), pull: v.get("LOCKSTEP_PULL_REQUEST", "BITBUCKET_PR_ID")}
+	b := &bitbucket{repo: v.need("BITBUCKET_REPO_FULL_NAME"), pull: v.get("LOCKSTEP_PULL_REQUEST", "BITBUCKET_PR_ID"), commit: v.get("BITBUCKET_COMMIT")}
 	if user, password := v.get("BITBUCKET_USERNAME"), v.get("BITBUCKET_APP_PASSWORD"); user != "" && password != "" && v.token == "" && v.get("LOCKSTEP_TOKEN") == "" {
 		f.headers.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	} else {
@@ -146,4 +147,80 @@ func (b *bitbucket) issue(ctx context.Context, f *Forge, i Issue) (string, error
 	in["kind"], in["priority"] = "bug", "major"
 	_, err = f.call(ctx, "POST", path, in, &out)
 	return out.Links.HTML.Href, err
+}
+
+// Bounds of Code Insights (developer.atlassian.com/cloud/bitbucket/rest/api-group-reports).
+const (
+	bitbucketBatch   = 100 // annotations of one request
+	bitbucketNotes   = 1000
+	bitbucketSummary = 450 // characters
+	bitbucketDetails = 2000
+)
+
+// annotate keeps one Code Insights report on the commit. What an earlier run left there goes first: a finding that
+// is mended must not stay.
+func (b *bitbucket) annotate(ctx context.Context, f *Forge, n Notes) (left int, err error) {
+	if b.commit == "" {
+		return 0, nil // outside of a pipeline nobody says which commit it is
+	}
+	path := b.path() + "/commit/" + url.PathEscape(b.commit) + "/reports/" + url.PathEscape(n.ID)
+	if _, err := f.call(ctx, "DELETE", path, nil, nil); err != nil {
+		if e, ok := err.(*Error); !ok || e.Status != http.StatusNotFound {
+			return 0, err
+		}
+	}
+	counts := map[string]int{}
+	var list []any
+	for _, x := range n.List {
+		counts[x.Severity]++
+		if len(list) == bitbucketNotes {
+			left++
+			continue
+		}
+		a := map[string]any{
+			"external_id": x.ID, "annotation_type": "CODE_SMELL", "summary": cut(x.Summary, bitbucketSummary),
+			"severity": map[string]string{"error": "HIGH", "warning": "MEDIUM"}[x.Severity], "result": "FAILED",
+		}
+		if a["severity"] == "" {
+			a["severity"], a["result"] = "LOW", "PASSED"
+		}
+		if x.Details != "" {
+			a["details"] = cut(x.Details, bitbucketDetails)
+		}
+		if x.Path != "" {
+			a["path"] = x.Path
+			if x.Line > 0 {
+				a["line"] = x.Line
+			}
+		}
+		list = append(list, a)
+	}
+	result := "FAILED"
+	if n.Passed {
+		result = "PASSED"
+	}
+	_, err = f.call(ctx, "PUT", path, map[string]any{
+		"title": cut(n.Title, bitbucketSummary), "details": cut(n.Details, bitbucketDetails), "report_type": "BUG", "reporter": cut(n.Reporter, bitbucketSummary), "result": result,
+		"data": []any{
+			map[string]any{"title": "Errors", "type": "NUMBER", "value": counts["error"]},
+			map[string]any{"title": "Warnings", "type": "NUMBER", "value": counts["warning"]},
+		},
+	}, nil)
+	if err != nil {
+		return left, err
+	}
+	for some := range slices.Chunk(list, bitbucketBatch) {
+		if _, err := f.call(ctx, "POST", path+"/annotations", some, nil); err != nil {
+			return left, err
+		}
+	}
+	return left, nil
+}
+
+// cut shortens a text to so many characters.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }

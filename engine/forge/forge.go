@@ -56,6 +56,28 @@ type Issue struct {
 	News func(old string) string
 }
 
+// Notes are what to show beside the lines of a commit's files.
+type Notes struct {
+	ID, Title, Details, Reporter string
+	Passed                       bool
+	List                         []Note // the important first
+}
+
+// A Note is one of them.
+type Note struct {
+	ID       string // no two have the same
+	Path     string // from the repository's root; "" when there is none
+	Line     int    // from 1; 0 means the file
+	Severity string // "error", "warning" or "info"
+	Summary  string // plain text
+	Details  string
+}
+
+// annotator is an api that takes notes. Others read them from a log or a file.
+type annotator interface {
+	annotate(ctx context.Context, f *Forge, n Notes) (left int, err error)
+}
+
 // Options say how to reach a service.
 type Options struct {
 	Transport http.RoundTripper // nil means the network
@@ -172,6 +194,19 @@ func (f *Forge) Issue(ctx context.Context, i Issue) (string, error) {
 		return "", fmt.Errorf("issue on %s: %w", f.Name, err)
 	}
 	return address, nil
+}
+
+// Annotate makes sure that these notes, and no others of the same ID, stand on the commit that this run is for. left is
+// how many the service does not take. Where a service takes none this way, nothing happens.
+func (f *Forge) Annotate(ctx context.Context, n Notes) (left int, err error) {
+	a, ok := f.api.(annotator)
+	if !ok {
+		return 0, nil
+	}
+	if left, err = a.annotate(ctx, f, n); err != nil {
+		return left, fmt.Errorf("notes on %s: %w", f.Name, err)
+	}
+	return left, nil
 }
 
 // news is what a comment on a refreshed issue should say.

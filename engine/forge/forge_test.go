@@ -10,12 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"github.com/lockstep-gitops/lockstep/engine/forge"
 )
@@ -33,6 +34,9 @@ type standIn struct {
 	news   []string
 	writes int
 	faults []int // statuses of the next answers
+	report map[string]any
+	notes  []map[string]any
+	seen   map[string]bool // requests that had a body as documented
 }
 
 type text struct {
@@ -49,27 +53,26 @@ func (s *standIn) fail(w http.ResponseWriter, status int, format string, args ..
 	}
 }
 
-// members are the documented members of each request's body.
-var members = map[string][]string{
-	"github POST /repos/acme/config/issues/7/comments":                                         {"body"},
-	"github PATCH /repos/acme/config/issues/comments/N":                                        {"body"},
-	"github POST /repos/acme/config/issues":                                                    {"title", "body", "labels"},
-	"github PATCH /repos/acme/config/issues/N":                                                 {"title", "body", "state", "state_reason"},
-	"github POST /repos/acme/config/issues/N/comments":                                         {"body"},
-	"gitlab POST /projects/12/merge_requests/7/notes":                                          {"body"},
-	"gitlab PUT /projects/12/merge_requests/7/notes/N":                                         {"body"},
-	"gitlab POST /projects/12/issues":                                                          {"title", "description", "labels"},
-	"gitlab PUT /projects/12/issues/N":                                                         {"title", "description", "state_event"},
-	"gitlab POST /projects/12/issues/N/notes":                                                  {"body"},
-	"bitbucket POST /repositories/acme/config/pullrequests/7/comments":                         {"content"},
-	"bitbucket PUT /repositories/acme/config/pullrequests/7/comments/N":                        {"content"},
-	"bitbucket POST /repositories/acme/config/issues":                                          {"title", "content", "kind", "priority"},
-	"bitbucket PUT /repositories/acme/config/issues/N":                                         {"title", "content", "state"},
-	"bitbucket POST /repositories/acme/config/issues/N/comments":                               {"content"},
-	"azure POST /acme project/_apis/git/repositories/r-1/pullRequests/7/threads":               {"comments", "status"},
-	"azure PATCH /acme project/_apis/git/repositories/r-1/pullRequests/7/threads/N/comments/1": {"content", "commentType"},
-	"azure POST /acme project/_apis/wit/wiql":                                                  {"query"},
-}
+// requests are the documented requests: testdata/requests.json has a schema for each, and where it comes from.
+var requests = sync.OnceValue(func() map[string]*jsonschema.Schema {
+	data, err := os.ReadFile("testdata/requests.json")
+	if err != nil {
+		panic(err)
+	}
+	var file struct {
+		Requests map[string]json.RawMessage `json:"requests"`
+		Defs     json.RawMessage            `json:"$defs"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		panic(err)
+	}
+	out := map[string]*jsonschema.Schema{}
+	for key, s := range file.Requests {
+		whole := fmt.Sprintf(`{"$defs": %s, "allOf": [%s]}`, file.Defs, s)
+		out[key] = jsonschema.MustCompileString("request.json", whole)
+	}
+	return out
+})
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -100,17 +103,22 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	key := s.name + " " + r.Method + " " + strings.Join(parts, "/")
-	if len(body) > 0 && r.Header.Get("Content-Type") == "application/json" {
-		if err := json.Unmarshal(body, &in); err != nil {
+	if len(body) > 0 {
+		var v any
+		if err := json.Unmarshal(body, &v); err != nil {
 			s.fail(w, 400, "no JSON: %v", err)
 			return
 		}
-		for m := range in {
-			if !slices.Contains(members[key], m) {
-				s.fail(w, 501, "%s: the service documents no member %q", key, m)
-				return
-			}
+		if requests()[key] == nil {
+			s.fail(w, 501, "the service documents no %s", key)
+			return
 		}
+		if err := requests()[key].Validate(v); err != nil {
+			s.fail(w, 501, "%s: not as the service documents it: %#v", key, err)
+			return
+		}
+		s.seen[key] = true
+		in, _ = v.(map[string]any)
 	}
 	if s.name == "azure" && !strings.HasPrefix(r.URL.Query().Get("api-version"), "7.1") {
 		s.fail(w, 400, "api-version is missing")
@@ -146,6 +154,8 @@ func (s *standIn) route(w http.ResponseWriter, r *http.Request, key string, n in
 		list = &s.issues
 	}
 	switch {
+	case strings.Contains(key, "/commit/"):
+		s.insights(w, r, key, in, body)
 	case strings.HasSuffix(key, " /user"):
 		if s.name == "github" { // Actions' own token may not ask
 			s.fail(w, 403, "Resource not accessible by integration")
@@ -170,7 +180,7 @@ func (s *standIn) route(w http.ResponseWriter, r *http.Request, key string, n in
 		s.writes++
 		w.WriteHeader(http.StatusCreated)
 		s.write(w, s.show(t))
-	case len(members[key]) > 0:
+	case requests()[key] != nil:
 		for _, t := range *list {
 			if t.id == n {
 				t.body, t.title = content(), str(in, "title")
@@ -185,6 +195,32 @@ func (s *standIn) route(w http.ResponseWriter, r *http.Request, key string, n in
 		s.fail(w, 404, "no %d", n)
 	default:
 		s.fail(w, 501, "the service documents no %s", key)
+	}
+}
+
+// insights are Bitbucket's reports on a commit. There is none to be deleted at first.
+func (s *standIn) insights(w http.ResponseWriter, r *http.Request, key string, in map[string]any, body []byte) {
+	switch {
+	case r.Method == http.MethodDelete && s.report == nil:
+		w.WriteHeader(http.StatusNotFound)
+	case r.Method == http.MethodDelete:
+		s.report, s.notes = nil, nil
+		w.WriteHeader(http.StatusNoContent)
+	case r.Method == http.MethodPut:
+		s.report = in
+		s.write(w, in)
+	case s.report == nil:
+		s.fail(w, 404, "no report to put annotations on")
+	default:
+		var list []map[string]any
+		if err := json.Unmarshal(body, &list); err != nil {
+			s.t.Error(err)
+		}
+		if s.notes = append(s.notes, list...); len(s.notes) > 1000 {
+			s.fail(w, 501, "%s: a report has 1000 annotations at most", key)
+			return
+		}
+		s.write(w, list)
 	}
 }
 
@@ -335,7 +371,7 @@ func environment(t *testing.T, name string) map[string]string {
 		"github":    {"GITHUB_ACTIONS": "true", "GITHUB_API_URL": "http://127.0.0.1:1", "GITHUB_REPOSITORY": "acme/config", "GITHUB_TOKEN": token, "GITHUB_EVENT_PATH": event},
 		"gitlab":    {"GITLAB_CI": "true", "CI_API_V4_URL": "http://127.0.0.1:1", "CI_PROJECT_ID": "12", "CI_MERGE_REQUEST_IID": "7", "LOCKSTEP_TOKEN": token},
 		"azure":     {"TF_BUILD": "True", "SYSTEM_COLLECTIONURI": "http://127.0.0.1:1/", "SYSTEM_TEAMPROJECT": "acme project", "BUILD_REPOSITORY_ID": "r-1", "SYSTEM_PULLREQUEST_PULLREQUESTID": "7", "SYSTEM_ACCESSTOKEN": token},
-		"bitbucket": {"BITBUCKET_BUILD_NUMBER": "3", "LOCKSTEP_API_URL": "http://127.0.0.1:1", "BITBUCKET_REPO_FULL_NAME": "acme/config", "BITBUCKET_PR_ID": "7", "LOCKSTEP_TOKEN": token},
+		"bitbucket": {"BITBUCKET_BUILD_NUMBER": "3", "LOCKSTEP_API_URL": "http://127.0.0.1:1", "BITBUCKET_REPO_FULL_NAME": "acme/config", "BITBUCKET_PR_ID": "7", "BITBUCKET_COMMIT": "c0ffee", "LOCKSTEP_TOKEN": token},
 	}[name]
 }
 
@@ -345,7 +381,7 @@ func lookup(env map[string]string) forge.Lookup {
 
 func open(t *testing.T, name string) (*forge.Forge, *standIn) {
 	t.Helper()
-	s := &standIn{t: t, name: name}
+	s := &standIn{t: t, name: name, seen: map[string]bool{}}
 	env := environment(t, name)
 	if got := forge.Detect(lookup(env)); got != name {
 		t.Errorf("detected %q", got)
@@ -433,6 +469,68 @@ func TestIssue(t *testing.T) {
 		issue("prod", "one", true) // again: a new one
 		if len(s.issues) != 3 {
 			t.Errorf("%d issues", len(s.issues))
+		}
+	})
+}
+
+// What is sent is what each service documents, at its largest too, and nothing in the table goes untried.
+func TestRequestsAreAsDocumented(t *testing.T) {
+	forAll(t, func(t *testing.T, f *forge.Forge, s *standIn) {
+		const drift = "[//]: # (lockstep-drift-prod)"
+		long := mark + drift + strings.Repeat("ü", f.Limit/2-100)
+		for _, end := range []string{"", "."} { // made, then edited
+			if _, err := f.Comment(t.Context(), mark, long+end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, end := range []string{"", ".", "closed"} {
+			_, err := f.Issue(t.Context(), forge.Issue{Marker: drift, Title: "Drift prod", Body: long + end, Open: i < 2, News: func(string) string { return long }})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := forge.Notes{ID: "lockstep", Title: long, Details: long, Reporter: "lockstep 1.0.0"}
+		for i := range 1234 {
+			n.List = append(n.List, forge.Note{ID: fmt.Sprint(i), Path: "a b/ü.json", Line: i, Severity: []string{"error", "warning", "info"}[i%3], Summary: long, Details: long})
+		}
+		n.List = append(n.List, forge.Note{ID: "no place", Severity: "error", Summary: "s"})
+		left, err := f.Annotate(t.Context(), n)
+		if err != nil || s.name == "bitbucket" && left != 235 {
+			t.Errorf("%d left, %v", left, err)
+		}
+		tried := 0
+		for key := range requests() {
+			if strings.HasPrefix(key, s.name+" ") {
+				if tried++; !s.seen[key] {
+					t.Errorf("nobody tries %s", key)
+				}
+			}
+		}
+		if tried < 4 {
+			t.Errorf("only %d requests of %s are documented", tried, s.name)
+		}
+	})
+}
+
+// A finding that is mended leaves the commit.
+func TestAnnotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := open(t, "bitbucket")
+		n := forge.Notes{ID: "lockstep", Title: "Lockstep", Details: "2 errors", Reporter: "lockstep", List: []forge.Note{
+			{ID: "a", Path: "x.json", Line: 3, Severity: "error", Summary: "broken", Details: "mend it"}, {ID: "b", Path: "x.json", Severity: "info", Summary: "so so"},
+		}}
+		if _, err := f.Annotate(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.notes) != 2 || s.notes[0]["line"] != 3.0 || s.notes[0]["severity"] != "HIGH" || s.notes[1]["result"] != "PASSED" || s.report["result"] != "FAILED" {
+			t.Errorf("%v %v", s.report, s.notes)
+		}
+		s.faults = []int{429, 503}
+		if _, err := f.Annotate(t.Context(), forge.Notes{ID: "lockstep", Title: "Lockstep", Details: "nothing", Reporter: "lockstep", Passed: true}); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.notes) != 0 || s.report["result"] != "PASSED" {
+			t.Errorf("%v %v", s.report, s.notes)
 		}
 	})
 }
