@@ -412,6 +412,7 @@ func (a *app) driftOf(p *config.Project, e *config.Environment, live, want *load
 	}
 	d := report.DriftView{Environment: e.Name, Source: sourceName(want), Resources: live.Len()}
 	counts := false
+	var open []diff.Change
 	for _, c := range backward {
 		// What only the tenant has and nobody put there was left out of the forward comparison.
 		if !slices.ContainsFunc(forward, func(f diff.Change) bool { return f.Key == c.Key }) {
@@ -425,9 +426,11 @@ func (a *app) driftOf(p *config.Project, e *config.Environment, live, want *load
 			}
 		} else {
 			counts = true
+			open = append(open, c)
 		}
 		d.Items = append(d.Items, item)
 	}
+	d.Changes = report.ViewsOf(open)
 	return d, counts, nil
 }
 

@@ -43,6 +43,7 @@ type htmlPage struct {
 	Counts       string
 	Findings     []htmlFinding
 	Changes      []htmlChange
+	Drift        []htmlDrift
 	ESVs         *htmlESVs
 	PlanText     string
 	Sections     []htmlSection
@@ -86,6 +87,12 @@ type htmlChange struct {
 	NoPicture                      string // why there is none
 	Patch                          []htmlOp
 	PatchLeft                      int
+}
+
+// htmlDrift is one environment's drift, with what differs told whole.
+type htmlDrift struct {
+	DriftView
+	Changes []htmlChange
 }
 
 type htmlOp struct{ Op, Path, Value string }
@@ -157,7 +164,13 @@ func newHTMLPage(r *Report) *htmlPage {
 		f.Summary = summaries[d.Code]
 		p.Findings = append(p.Findings, f)
 	}
-	p.Changes = htmlChangesOf(r.Changes)
+	room := maxPictures
+	p.Changes = htmlChangesOf("c", r.Changes, &room)
+	drifted := 0
+	for i, d := range r.Drift {
+		h := htmlDrift{DriftView: d, Changes: htmlChangesOf(fmt.Sprintf("d%d-", i+1), d.Changes, &room)}
+		p.Drift, drifted = append(p.Drift, h), drifted+len(h.Changes)
+	}
 	if len(r.Changes) > 0 {
 		p.ChangeCounts = summaryText(r.summarizeChanges())
 	}
@@ -184,7 +197,7 @@ func newHTMLPage(r *Report) *htmlPage {
 	add(len(r.Drift) > 0, "drift", "Drift", 0)
 	add(len(r.Unmanaged) > 0, "unmanaged", "Not managed", 0)
 	p.Tiles, p.Chips = tiles(r), chips(r)
-	p.Searchable = len(p.Findings)+len(p.Changes) > 0 || p.ESVs != nil || r.Plan != nil
+	p.Searchable = len(p.Findings)+len(p.Changes)+drifted > 0 || p.ESVs != nil || r.Plan != nil
 	digest := sha256.Sum256([]byte(reportJS))
 	p.Script, p.ScriptHash = template.JS(reportJS), base64.StdEncoding.EncodeToString(digest[:]) //nolint:gosec // our own file
 	p.PictureStyle = template.CSS(picture.Style())                                               //nolint:gosec // holds colours only

@@ -69,6 +69,35 @@ func TestHTMLPictures(t *testing.T) {
 	}
 }
 
+// Two environments that drifted alike have a picture each, with ids of its own; what is accepted has none.
+func TestHTMLDriftPictures(t *testing.T) {
+	changes := journeyReport(t, "Reset").Changes
+	item := DriftItem{Label: "alpha/journey/Reset", Key: changes[0].Key, Text: "outcome true"}
+	accepted := DriftItem{Label: "alpha/theme/x", Text: "logo", Accepted: true}
+	r := &Report{Title: "Drift", Drift: []DriftView{
+		{Environment: "staging", Items: []DriftItem{accepted, item}, Changes: changes}, {Environment: "prod", Items: []DriftItem{item}, Changes: changes}, {Environment: "dev"},
+	}}
+	out := string(render(t, HTML, r, Options{}))
+	if n := strings.Count(out, `<div class="canvas merged"`); n != 2 {
+		t.Errorf("%d pictures, want 2", n)
+	}
+	ids := map[string]bool{}
+	for _, m := range regexp.MustCompile(` id="([^"]+)"`).FindAllStringSubmatch(out, -1) {
+		if ids[m[1]] {
+			t.Errorf("two elements have the id %s", m[1])
+		}
+		ids[m[1]] = true
+	}
+	if !ids["d1-1"] || !ids["d2-1"] || ids["d1-2"] || !strings.Contains(out, `id="tools"`) {
+		t.Errorf("ids %v", ids)
+	}
+	for _, f := range []Format{JSON, Markdown} {
+		if text := string(render(t, f, r, Options{})); strings.Contains(text, "entryNodeId") {
+			t.Errorf("%s holds whole journeys", f)
+		}
+	}
+}
+
 func TestMarkdownPictures(t *testing.T) {
 	out := string(render(t, Markdown, journeyReport(t, "Reset"), Options{}))
 	checkMarkdown(t, out)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/diff"
@@ -23,20 +24,20 @@ type htmlShot struct {
 	Merged, Sides, Legend template.HTML
 }
 
-// htmlChangesOf describes the changes, with the pictures of those to journeys as far as the page has room.
-func htmlChangesOf(changes []ChangeView) []htmlChange {
+// htmlChangesOf describes the changes, with the pictures of those to journeys as far as the page has room. Their ids
+// on the page begin with prefix.
+func htmlChangesOf(prefix string, changes []ChangeView, room *int) []htmlChange {
 	ids := map[schema.Key]string{}
 	for i, c := range changes {
-		ids[c.Key] = fmt.Sprintf("c%d", i+1)
+		ids[c.Key] = fmt.Sprintf("%s%d", prefix, i+1)
 	}
-	room := maxPictures
 	var out []htmlChange
 	for i := range changes {
 		h := htmlChangeOf(changes[i])
-		h.ID = fmt.Sprintf("c%d", i+1)
-		h.Shot, h.NoPicture = htmlShotOf(&changes[i].Change, "p"+h.ID, ids, room)
+		h.ID = fmt.Sprintf("%s%d", prefix, i+1)
+		h.Shot, h.NoPicture = htmlShotOf(&changes[i].Change, "p"+h.ID, ids, *room)
 		if h.Shot != nil {
-			room -= len(h.Shot.Merged) + len(h.Shot.Sides)
+			*room -= len(h.Shot.Merged) + len(h.Shot.Sides)
 		}
 		out = append(out, h)
 	}
@@ -187,7 +188,11 @@ func chips(r *Report) []htmlSection {
 	for _, d := range r.Findings {
 		counts[d.Severity.String()]++
 	}
-	for _, c := range r.Changes {
+	changes := slices.Clone(r.Changes)
+	for _, d := range r.Drift {
+		changes = append(changes, d.Changes...)
+	}
+	for _, c := range changes {
 		counts[did(c.Action)]++
 	}
 	if t := htmlESVsOf(r.Environments); t != nil {

@@ -193,6 +193,8 @@ type DriftView struct {
 	Checked     string      `json:"checked,omitempty"` // "checked 3 s ago"
 	Problem     string      `json:"problem,omitempty"` // why it could not be looked at
 	Items       []DriftItem `json:"items"`
+
+	Changes []ChangeView `json:"-"` // of the items that are not accepted, from git to the tenant: for pages with room
 }
 
 // DriftItem is one resource that differs.
