@@ -33,7 +33,7 @@ func newInitCommand(a *app) *cobra.Command {
 		Long: `Adopts a repository of fr-config-manager or frodo as it is: detects the layout, counts what is there and
 writes a lockstep.yaml to fill in. No configuration file is changed.` + exitHelp(),
 		Example: `  lockstep init
-  lockstep init --hook pre-push --ci github --attributes
+  lockstep init --hook pre-push --ci github --attributes    now or later: a lockstep.yaml that is there stays
   lockstep init --drivers      in each clone: git's merge and diff by meaning`,
 		Args: maxArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), a, o) },
@@ -43,7 +43,7 @@ writes a lockstep.yaml to fill in. No configuration file is changed.` + exitHelp
 	f.BoolVar(&o.attributes, "attributes", false, "write .gitattributes lines, too: git merges and shows JSON by meaning")
 	f.BoolVar(&o.drivers, "drivers", false, "only set this clone's git up for what .gitattributes asks: the merge and diff drivers")
 	f.StringVar(&o.ci, "ci", "", "write the pull-request check for this service, too: "+strings.Join(examples.CINames(), ", "))
-	f.BoolVar(&o.force, "force", false, "overwrite a lockstep.yaml that is there")
+	f.BoolVar(&o.force, "force", false, "overwrite a lockstep.yaml that is there; with --ci, the CI files and not lockstep.yaml")
 	return cmd
 }
 
@@ -60,24 +60,24 @@ func runInit(ctx context.Context, a *app, o initOptions) error {
 		return a.setDrivers(root)
 	}
 	file := filepath.Join(root, config.FileName)
-	if _, err := os.Stat(file); err == nil && !o.force {
-		return fmt.Errorf("%s is there already; --force overwrites it", file)
-	}
-	layout, sub, err := repo.Detect(os.DirFS(root), ".")
-	found := err == nil
-	if !found {
-		layout, sub = repo.FrConfig, "identity-cloud-config"
-	}
-	if err := engine.WriteFile(file, []byte(a.newConfig(string(layout), sub, root)), 0o644); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
-	if found {
-		if err := a.countFound(root, sub, layout); err != nil {
+	adds := o.ci != "" || o.attributes || o.hook != ""
+	sub := ""
+	switch _, err := os.Stat(file); {
+	case err == nil && adds:
+		// Somebody has filled it in since: it is not touched.
+		p, err := a.project()
+		if err != nil {
 			return err
 		}
-	} else {
-		fmt.Fprintf(a.stdout, "No configuration was found here. Fill %s/ from a tenant: lockstep export --env dev\n", sub)
+		if sub, err = below(root, p.Dir()); err != nil {
+			return err
+		}
+	case err == nil && !o.force:
+		return fmt.Errorf("%s is there already; --force overwrites it\n--ci NAME, --attributes and --hook NAME add to it, and leave it as it is", file)
+	default:
+		if sub, err = a.writeConfig(root, file); err != nil {
+			return err
+		}
 	}
 	if o.ci != "" {
 		if err := a.writeCI(root, o); err != nil {
@@ -104,12 +104,30 @@ Next:
 		fmt.Fprintln(a.stdout, "  lockstep hook install pre-push        check before every push")
 	}
 	if !o.attributes {
-		fmt.Fprintln(a.stdout, "  lockstep init --force --attributes    git merges and shows JSON by meaning")
+		fmt.Fprintln(a.stdout, "  lockstep init --attributes            git merges and shows JSON by meaning")
 	}
 	if o.ci == "" {
-		fmt.Fprintln(a.stdout, "  lockstep init --force --ci NAME       CI files: the pull-request check, drift")
+		fmt.Fprintln(a.stdout, "  lockstep init --ci NAME               CI files: the pull-request check, drift")
 	}
 	return nil
+}
+
+// writeConfig writes a lockstep.yaml for what lies below root, and names the folder of the configuration.
+func (a *app) writeConfig(root, file string) (sub string, err error) {
+	layout, sub, err := repo.Detect(os.DirFS(root), ".")
+	found := err == nil
+	if !found {
+		layout, sub = repo.FrConfig, "identity-cloud-config"
+	}
+	if err := engine.WriteFile(file, []byte(a.newConfig(string(layout), sub, root)), 0o644); err != nil {
+		return "", err
+	}
+	fmt.Fprintf(a.stdout, "Wrote %s\n", file)
+	if found {
+		return sub, a.countFound(root, sub, layout)
+	}
+	fmt.Fprintf(a.stdout, "No configuration was found here. Fill %s/ from a tenant: lockstep export --env dev\n", sub)
+	return sub, nil
 }
 
 func (a *app) countFound(root, sub string, layout repo.Layout) error {
