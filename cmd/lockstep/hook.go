@@ -289,6 +289,9 @@ func (a *app) checkPush(ctx context.Context, g *repo.Git, u repo.Update, remote 
 	if err := a.printFindings(bad, res.resources); err != nil {
 		return err
 	}
+	if check.old == nil {
+		fmt.Fprintf(a.stderr, "\nThe remote has nothing yet that this could be held against, so all findings count, old ones as well.\n")
+	}
 	fmt.Fprintf(a.stderr, "\nThe push of %s was stopped. Mend it and push again; git push --no-verify goes past this check.\n", branch)
 	return said(exitFindings)
 }

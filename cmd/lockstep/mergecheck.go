@@ -138,17 +138,17 @@ func (b *bothChanged) merge(ours, theirs diff.Change) error {
 		return err
 	}
 	for _, c := range res.Conflicts {
-		b.Conflicts = append(b.Conflicts, mergeClashView{c.Pointer, whereOf(c.Pointer, ours.After, theirs.After), c.What})
+		b.Conflicts = append(b.Conflicts, mergeClashView{c.Pointer, whereOf(c.Pointer, ours.After.Body, theirs.After.Body), c.What})
 	}
 	return nil
 }
 
 // whereOf names a place for people: nodes by the names that the admin UI shows.
-func whereOf(pointer string, bodies ...*schema.Resource) string {
+func whereOf(pointer string, bodies ...any) string {
 	segs := schema.SplitPointer(pointer)
 	for i := 1; i < len(segs); i++ {
-		for _, r := range bodies {
-			if name := schema.Str(r.Body, schema.Pointer("nodes", segs[i], "displayName")); name != "" && (segs[i-1] == "nodes" || segs[i-1] == "nodeConfigs") {
+		for _, body := range bodies {
+			if name := schema.Str(body, schema.Pointer("nodes", segs[i], "displayName")); name != "" && (segs[i-1] == "nodes" || segs[i-1] == "nodeConfigs") {
 				segs[i] = fmt.Sprintf("%q", name)
 				break
 			}

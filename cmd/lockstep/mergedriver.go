@@ -13,6 +13,7 @@ import (
 	"github.com/lockstep-gitops/lockstep/engine"
 	"github.com/lockstep-gitops/lockstep/engine/merge"
 	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/schema"
 )
 
 // attributes are the lines that `lockstep init --attributes` offers.
@@ -86,8 +87,14 @@ func runMergeDriver(a *app, args []string, path string, size int) error {
 	for _, n := range res.Notes {
 		a.note("lockstep: %s: %s", path, n)
 	}
+	var bodies []any
+	for _, version := range [][]byte{versions[1], versions[2], versions[0]} {
+		if v, err := schema.ParseJSON(version); err == nil {
+			bodies = append(bodies, v)
+		}
+	}
 	for _, c := range res.Conflicts {
-		a.note("lockstep: %s: %s", path, strings.TrimPrefix(c.Pointer+": "+c.What, ": "))
+		a.note("lockstep: %s: %s", path, strings.TrimPrefix(whereOf(c.Pointer, bodies...)+": "+c.What, ": "))
 	}
 	if len(res.Conflicts) > 0 {
 		return said(exitFailed)

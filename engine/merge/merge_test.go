@@ -97,6 +97,26 @@ func TestMarkers(t *testing.T) {
 	}
 }
 
+// What git left between markers is shown as both sides are; what only looks so stays as it is.
+func TestTextOfConflict(t *testing.T) {
+	for _, test := range []struct{ name, in, want string }{
+		{"one", "{\n<<<<<<< ours\n \"a\": 3,\n||||||| base\n \"a\": 1,\n=======\n \"a\": 4,\n>>>>>>> theirs\n \"b\": 5\n}\n", "<<<<<<< ours\na: 3\n=======\na: 4\n>>>>>>> theirs\nb: 5\n"},
+		{"removed", "{\"a\": 1\n<<<<<<< HEAD\n, \"b\": 2\n=======\n>>>>>>> x\n}", "a: 1\n<<<<<<< ours\nb: 2\n=======\n>>>>>>> theirs\n"},
+		{"longer markers", "<<<<<<<<< a\n1\n=========\n2\n>>>>>>>>> b\n", "<<<<<<< ours\n1\n=======\n2\n>>>>>>> theirs\n"},
+		{"not closed", "<<<<<<< a\n1\n=======\n2\n", ""},
+		{"no beginning", "1\n=======\n2\n>>>>>>> b\n", ""},
+		{"no JSON", "<<<<<<< a\nx y\n=======\nz\n>>>>>>> b\n", ""},
+		{"none", "{", ""},
+	} {
+		if test.want == "" {
+			test.want = test.in
+		}
+		if got := merge.Text([]byte(test.in)); got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
 func TestBinary(t *testing.T) {
 	for _, bad := range []string{"\x00\x01", "\xff\xfe"} {
 		if _, err := merge.Files([]byte("a"), []byte(bad), []byte("b"), merge.Options{}); err == nil {

@@ -11,15 +11,84 @@ import (
 
 // Text writes a JSON file as text whose differences are those of its meaning: one line a value, in the order of
 // names; a journey's nodes by what the admin UI calls them; long texts line by line. What is no JSON stays as
-// it is.
+// it is. A file with conflict markers is shown as both of its sides are, with markers around what differs.
 func Text(data []byte) string {
+	if text, ok := textOf(data); ok {
+		return text
+	}
+	a, b, ok := sides(string(data))
+	if !ok {
+		return string(data)
+	}
+	ours, ok := textOf([]byte(a))
+	theirs, ok2 := textOf([]byte(b))
+	if !ok || !ok2 {
+		return string(data)
+	}
+	return beside(strings.SplitAfter(ours, "\n"), strings.SplitAfter(theirs, "\n"))
+}
+
+func textOf(data []byte) (string, bool) {
 	v, err := schema.ParseJSON(data)
 	if err != nil {
-		return string(data)
+		return "", false
 	}
 	t := &texter{}
 	t.value("", v)
-	return t.b.String()
+	return t.b.String(), true
+}
+
+// sides takes a text with conflict markers apart; false when it has none, or they don't match.
+func sides(text string) (ours, theirs string, ok bool) {
+	var a, b strings.Builder
+	in := ""
+	found := false
+	for line := range strings.Lines(text) {
+		marker := ""
+		if len(line) >= 7 && strings.Count(line[:7], line[:1]) == 7 && strings.Contains("<|=>", line[:1]) {
+			marker = line[:1]
+		}
+		switch {
+		case marker == "<" && in == "", marker == "|" && in == "<", marker == "=" && (in == "<" || in == "|"):
+			in, found = marker, true
+		case marker == ">" && in == "=":
+			in = ""
+		case marker != "":
+			return "", "", false
+		case in == "" || in == "<":
+			a.WriteString(line)
+			if in == "" {
+				b.WriteString(line)
+			}
+		case in == "=":
+			b.WriteString(line)
+		}
+	}
+	return a.String(), b.String(), found && in == ""
+}
+
+// beside writes two texts as one, with markers around what differs.
+func beside(ours, theirs []string) string {
+	var b strings.Builder
+	at, next := matches(ours, theirs), 0
+	for i := 0; i <= len(ours); {
+		from := i
+		for i < len(ours) && at[i] < 0 {
+			i++
+		}
+		to := len(theirs)
+		if i < len(ours) {
+			to = at[i]
+		}
+		if i > from || to > next {
+			b.WriteString("<<<<<<< ours\n" + strings.Join(ours[from:i], "") + "=======\n" + strings.Join(theirs[next:to], "") + ">>>>>>> theirs\n")
+		}
+		if i < len(ours) {
+			b.WriteString(ours[i])
+		}
+		i, next = i+1, to+1
+	}
+	return b.String()
 }
 
 // A texter writes lines.

@@ -225,9 +225,26 @@ func (g *Git) isShallow() bool {
 	return err == nil && len(shallow) > 0
 }
 
+// remoteBranch splits a name such as origin/main, when it is one that the clone could have and has not.
+func (g *Git) remoteBranch(rev string) (remote, branch string, ok bool) {
+	m := revision.FindStringSubmatch(rev)
+	if m == nil {
+		return "", "", false
+	}
+	remote, branch, ok = strings.Cut(m[1], "/")
+	if _, there := g.ref(m[1]); !ok || there {
+		return "", "", false
+	}
+	_, err := g.repo.Remote(remote)
+	return remote, branch, err == nil
+}
+
 func (g *Git) explain(rev string, err error) error {
 	hint := ""
-	if g.isShallow() {
+	switch remote, branch, ok := g.remoteBranch(rev); {
+	case ok:
+		hint = fmt.Sprintf("; this clone has not fetched that branch: git fetch %[1]s %[2]s:refs/remotes/%[1]s/%[2]s", remote, branch)
+	case g.isShallow():
 		hint = "; this clone is shallow: git fetch --unshallow brings the rest"
 	}
 	if errors.Is(err, plumbing.ErrReferenceNotFound) || errors.Is(err, plumbing.ErrObjectNotFound) {
