@@ -56,7 +56,7 @@ func (g *graph) route() {
 		if i < maxTried && len(cards) <= maxCards {
 			// Wires to one node may run together; a marked one stands alone, so that it is seen.
 			end := w.to + markSigns[w.mark] + fmt.Sprint(w.on)
-			w.path = g.way(a, b, end, cards, used)
+			w.path = g.way(a, b, end, cards, used, from.rect(), to.rect())
 			used = append(used, w.path.segments(end)...)
 		}
 		for _, p := range w.path.points {
@@ -102,7 +102,7 @@ func straightest(a, b point) path {
 }
 
 // way is the cheapest way from a to b: a curve if it is free, else straight lines around the cards.
-func (g *graph) way(a, b point, to string, cards []rect, used []segment) path {
+func (g *graph) way(a, b point, to string, cards []rect, used []segment, source, target rect) path {
 	best := straightest(a, b)
 	cost := best.length() + hitCost*float64(best.hits(cards, len(cards)))
 	if b.x < a.x+2*stub-4 {
@@ -131,12 +131,20 @@ func (g *graph) way(a, b point, to string, cards []rect, used []segment) path {
 			try(bent(a, point{b.x - o, a.y}, point{b.x - o, b.y}, b))
 		}
 	}
+	// Where the target stands above or below the outcome, a wire passes on its far side; the source, alike.
+	outs, ins := slices.Clone(offsets), slices.Clone(offsets)
+	if far := target.x + target.w + clearance + 2 - a.x; far > stub {
+		outs = append(outs, far)
+	}
+	if far := b.x - source.x + clearance + 2; far > stub {
+		ins = append(ins, far)
+	}
 	for _, y := range channels(a, b, cards) {
 		if math.Abs(y-a.y)+math.Abs(y-b.y) >= cost {
 			break // they come by the length of the way
 		}
-		for _, out := range offsets {
-			for _, in := range offsets {
+		for _, out := range outs {
+			for _, in := range ins {
 				try(bent(a, point{a.x + out, a.y}, point{a.x + out, y}, point{b.x - in, y}, point{b.x - in, b.y}, b))
 			}
 		}
