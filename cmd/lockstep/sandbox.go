@@ -208,6 +208,7 @@ func (a *app) printSandbox(sb *sandbox, seeds map[string]*schema.Set) {
 	fmt.Fprintf(w, "\nOr for fr-config-manager and lockstep, in the shell:\n\n  export TENANT_BASE_URL=%s\n  export SERVICE_ACCOUNT_ID=%s\n  export SERVICE_ACCOUNT_KEY=\"$(cat '%s')\"\n", sb.urls["development"], id, sb.keyFile)
 	fmt.Fprintf(w, "  export TENANT_ENV_UPPER_FQDN=%s\n  export SERVICE_ACCOUNT_UPPER_ID=%s\n  export SERVICE_ACCOUNT_UPPER_KEY=\"$(cat '%s')\"\n", sb.urls[roles[1].role], id, sb.keyFile)
 	fmt.Fprintf(w, "\nOr for frodo:\n\n  export FRODO_HOST=%s/am\n  export FRODO_SA_ID=%s\n  export FRODO_SA_JWK=\"$(cat '%s')\"\n", sb.urls["development"], id, sb.keyFile)
+	fmt.Fprintf(w, "\nA client that knows no service accounts logs in as administrator@sandbox.example, with the password in\n%s.\n", sb.password)
 	if !onLoopback("http://" + sb.host) {
 		fmt.Fprintf(w, "\nWarning: listening on %s, so others can reach the sandbox.\n", sb.host)
 	}

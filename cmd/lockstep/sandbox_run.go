@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,7 @@ type sandbox struct {
 	dir      string
 	host     string // it listens on
 	keyFile  string
+	password string // the file with the administrator's
 	kept     bool       // it was there before
 	mu       sync.Mutex // guards changes
 	changes  *os.File
@@ -108,6 +110,10 @@ func openSandbox(start sandboxStart) (_ *sandbox, err error) {
 		o.AccountID, o.Key = state.Account, state.key
 		o.UAT, o.Standalone, o.Governance = state.Shape.UAT, state.Shape.Standalone, state.Shape.Governance
 	}
+	sb.password = filepath.Join(start.dir, "administrator.password")
+	if o.Administrator, err = sandboxAdministrator(sb.password); err != nil {
+		return nil, err
+	}
 	sb.shape = sandboxShape{o.UAT, o.Standalone, o.Governance}
 	if sb.group, err = sim.NewGroup(o); err != nil {
 		return nil, err
@@ -137,6 +143,16 @@ func openSandbox(start sandboxStart) (_ *sandbox, err error) {
 		return nil, err
 	}
 	return sb, sb.describe()
+}
+
+// sandboxAdministrator is the tenants' administrator, whose password is in a file: the one that is there, else a new one.
+func sandboxAdministrator(file string) (sim.Administrator, error) {
+	password, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		password = []byte(rand.Text())
+		err = engine.WriteFile(file, password, 0o600)
+	}
+	return sim.Administrator{Name: "administrator@sandbox.example", Password: strings.TrimSpace(string(password))}, err
 }
 
 // seedSandbox gives every tenant its seed; tenants of one seed share what they hold.

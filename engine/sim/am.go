@@ -78,11 +78,8 @@ const notAvailable = "This operation is not available in PingOne Advanced Identi
 func unavailable() *reply { return refusal(http.StatusForbidden, notAvailable) }
 
 func (t *Tenant) serveAM(r *request) *reply {
-	if len(r.segs) == 3 && r.segs[1] == "oauth2" && r.segs[2] == "access_token" {
-		if r.method != http.MethodPost {
-			return notAllowed(r)
-		}
-		return t.grant(r)
+	if len(r.segs) > 2 && r.segs[1] == "oauth2" {
+		return t.serveOAuth(r, r.segs[2:])
 	}
 	if r.path == "/am/saml2/jsp/exportmetadata.jsp" && r.method == http.MethodGet {
 		return t.exportMetadata(r) // open to all, as metadata is
@@ -96,6 +93,9 @@ func (t *Tenant) serveAM(r *request) *reply {
 	}
 	if target.rest[0] == "serverinfo" && len(target.rest) == 2 {
 		return t.serverInfo(r, target.rest[1])
+	}
+	if target.realm == "/" && r.method == http.MethodPost && target.rest[0] == "authenticate" && len(target.rest) == 1 {
+		return t.authenticate(r)
 	}
 	if a := t.authorize(r, "fr:am:*"); a != nil {
 		return a
@@ -134,6 +134,10 @@ func (t *Tenant) routeAM(r *request, target amTarget) *reply {
 	switch rest[0] {
 	case "realm-config":
 		return t.routeRealmConfig(r, target)
+	case "sessions":
+		if r.isAction("getSessionInfo") || r.isAction("logout") {
+			return t.sessionActions(r)
+		}
 	case "libraries":
 		return t.libraries(r, target)
 	case "users", "groups":

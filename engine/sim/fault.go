@@ -117,7 +117,7 @@ func (t *Tenant) Heal() {
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
 	if t.faults.crashed {
-		t.tokens = map[string]token{}
+		t.tokens, t.logins = map[string]token{}, map[string]login{}
 	}
 	t.setFaults(Faults{})
 }

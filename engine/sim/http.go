@@ -40,11 +40,11 @@ func (r *request) writes() bool {
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return true
 	case http.MethodPost:
-		if strings.HasPrefix(r.path, "/am/oauth2/") {
+		if strings.HasPrefix(r.path, "/am/oauth2/") || strings.HasSuffix(r.path, "/authenticate") {
 			return false
 		}
 		reads := []string{"nextdescendents", "getAllTypes", "getCreatableTypes", "getType", "schema",
-			"template", "journeys", "validate", "verify", "test", "testConnectorServers"}
+			"template", "journeys", "getSessionInfo", "validate", "verify", "test", "testConnectorServers"}
 		return !slices.Contains(reads, r.action)
 	}
 	return false
@@ -230,9 +230,13 @@ func (t *Tenant) route(r *request) *reply {
 			return ok(object{"result": []any{object{"_id": "service-accounts", "installedVersion": "1", "availableVersions": []any{"1"}}}})
 		}
 	case "monitoring":
-		if r.path == "/monitoring/health" && (r.method == http.MethodGet || r.method == http.MethodHead) {
-			return &reply{status: http.StatusOK, raw: []byte("OK"), kind: "text/plain; charset=utf-8"}
+		return t.serveLogs(r)
+	case "platform":
+		if r.path == platformRedirect && r.method == http.MethodGet { // clients follow a code to it
+			return &reply{status: http.StatusOK, raw: []byte("<!doctype html><title>Sandbox</title>"), kind: "text/html; charset=utf-8"}
 		}
+	case "keys":
+		return t.serveLogKeys(r)
 	}
 	return unknown(r)
 }

@@ -66,6 +66,10 @@ func (t *Tenant) routeIDM(r *request) *reply {
 			// Evaluation reads ESV secrets in the clear; the simulator runs no scripts.
 			return refusal(http.StatusForbidden, "Access denied")
 		}
+	case "recon":
+		if len(rest) == 0 && r.method == http.MethodGet {
+			return ok(object{"_id": "", "reconciliations": []any{}}) // none runs
+		}
 	case "info":
 		if len(rest) == 1 && rest[0] == "ping" && r.method == http.MethodGet {
 			return ok(object{"_id": "", "shortDesc": "OpenIDM ready", "state": "ACTIVE_READY"})
@@ -503,6 +507,14 @@ func (t *Tenant) related(r *request, o object, field string) *reply {
 // serveAccount reads the service account itself; every other account is forbidden
 // to it.
 func (t *Tenant) serveAccount(r *request, rest []string) *reply {
+	if r.isAction("create") && len(rest) == 1 && rest[0] == "svcacct" {
+		return t.createAccount(r)
+	}
+	if r.account != t.group.account.id && rest[0] == "svcacct" && len(rest) == 2 && (r.account == administratorID || r.account == rest[1]) {
+		if o, found := t.store.get("/openidm/managed/svcacct/" + escape(rest[1])); found && r.method == http.MethodGet {
+			return tagged(ok(fields(r, o)))
+		}
+	}
 	if r.method != http.MethodGet || len(rest) != 2 || rest[0] != "svcacct" || rest[1] != t.group.account.id {
 		return refusal(http.StatusForbidden, "Access denied")
 	}

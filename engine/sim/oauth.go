@@ -47,6 +47,8 @@ const tokenLife = 899 * time.Second
 type token struct {
 	scopes  []string
 	expires time.Time
+	account string // whose it is; empty for the group's service account
+	client  bool   // of an OAuth2 client
 }
 
 func newAccount(o Options) (account, error) {
@@ -92,53 +94,115 @@ func oauthError(name, description string) *reply {
 		body: object{"error": name, "error_description": description}}
 }
 
-// grant is POST /am/oauth2/access_token for the jwt-bearer grant of a service
-// account. An assertion may be used again: frodo does so after invalid_scope.
-func (t *Tenant) grant(r *request) *reply {
+// serveOAuth serves the token endpoints, of the root realm and of the others: rest stands behind /am/oauth2.
+func (t *Tenant) serveOAuth(r *request, rest []string) *reply {
+	realm := "/"
+	if len(rest) > 2 && rest[0] == "realms" && rest[1] == "root" {
+		for rest = rest[2:]; len(rest) > 2 && rest[0] == "realms"; rest = rest[2:] {
+			realm = strings.TrimSuffix(realm, "/") + "/" + rest[1]
+		}
+	} else if len(rest) == 2 {
+		realm, rest = "/"+rest[0], rest[1:]
+	}
+	switch {
+	case len(rest) != 1:
+	case rest[0] == "access_token" && r.method == http.MethodPost:
+		return t.grant(r, realm)
+	case rest[0] == "authorize" && realm == "/" && (r.method == http.MethodPost || r.method == http.MethodGet):
+		return t.authorizeCode(r)
+	}
+	return unknown(r)
+}
+
+func (t *Tenant) grant(r *request, realm string) *reply {
 	form, err := url.ParseQuery(string(r.body))
 	if err != nil {
 		return oauthError("invalid_request", "The request body is not a form")
 	}
-	if form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
-		return oauthError("unsupported_grant_type", "Grant type is not supported: "+form.Get("grant_type"))
+	switch kind := form.Get("grant_type"); {
+	case kind == "urn:ietf:params:oauth:grant-type:jwt-bearer" && realm == "/":
+		return t.grantAccount(r, form)
+	case kind == "authorization_code" && realm == "/":
+		return t.grantCode(form)
+	case kind == "client_credentials":
+		return t.grantClient(r, realm, form)
+	default:
+		return oauthError("unsupported_grant_type", "Grant type is not supported: "+kind)
 	}
+}
+
+// grantAccount is the jwt-bearer grant of a service account. An assertion may be used again: frodo does so after
+// invalid_scope.
+func (t *Tenant) grantAccount(r *request, form url.Values) *reply {
 	if form.Get("client_id") != "service-account" {
 		return oauthError("invalid_client", "Client authentication failed")
 	}
-	if a := t.verify(r, form.Get("assertion")); a != nil {
+	account, granted, a := t.verify(r, form.Get("assertion"))
+	if a != nil {
 		return a
 	}
 	scopes := strings.Fields(form.Get("scope"))
 	if len(scopes) == 0 {
-		scopes = t.group.account.scopes
+		scopes = granted
 	}
 	var refused []string
 	for _, s := range scopes {
-		if !covers(t.group.account.scopes, s) {
+		if !covers(granted, s) {
 			refused = append(refused, s)
 		}
 	}
 	if len(refused) > 0 {
 		return oauthError("invalid_scope", "Unsupported scope for service account: "+strings.Join(refused, ","))
 	}
-	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
+	return t.newToken(token{scopes: slices.Compact(slices.Sorted(slices.Values(scopes))), account: account}, tokenLife)
+}
+
+// newToken keeps a token, and is the answer that gives it.
+func (t *Tenant) newToken(k token, life time.Duration) *reply {
 	value := "eyJ" + strings.ReplaceAll(newUUID()+newUUID(), "-", "")
 	if len(t.tokens) >= 1000 { // nobody waits for those that are over
 		maps.DeleteFunc(t.tokens, func(_ string, k token) bool { return !t.now().Before(k.expires) })
 	}
-	t.tokens[value] = token{scopes: scopes, expires: t.now().Add(tokenLife)}
+	k.expires = t.now().Add(life)
+	t.tokens[value] = k
 	a := &reply{status: http.StatusOK, kind: amType, body: object{
-		"access_token": value, "scope": strings.Join(scopes, " "), "token_type": "Bearer",
-		"expires_in": int(tokenLife / time.Second)}}
+		"access_token": value, "scope": strings.Join(k.scopes, " "), "token_type": "Bearer",
+		"expires_in": int(life / time.Second)}}
 	return a.header("Cache-Control", "no-store").header("Pragma", "no-cache")
+}
+
+// accountKeys are the keys and the scopes of a service account: the group's, or one that an administrator made.
+func (t *Tenant) accountKeys(id string) ([]*rsa.PublicKey, []string) {
+	if id == t.group.account.id {
+		return []*rsa.PublicKey{&t.group.account.key.PublicKey}, t.group.account.scopes
+	}
+	o, found := t.store.get("/openidm/managed/svcacct/" + escape(id))
+	if !found || id == "" {
+		return nil, nil
+	}
+	var keys []*rsa.PublicKey
+	jwks, _ := decodeObject([]byte(str(o["jwks"])))
+	for _, k := range list(jwks["keys"]) {
+		n, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(str(obj(k)["n"]), "="))
+		e, err2 := base64.RawURLEncoding.DecodeString(str(obj(k)["e"]))
+		if exponent := new(big.Int).SetBytes(e); err == nil && err2 == nil && len(n) > 0 && len(n) <= 2048 && exponent.BitLen() < 32 {
+			keys = append(keys, &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())})
+		}
+	}
+	var scopes []string
+	for _, s := range list(o["scopes"]) {
+		scopes = append(scopes, str(s))
+	}
+	return keys, scopes
 }
 
 // verify checks an assertion: RS256 with the account's key, issuer and subject,
 // audience, and time. The texts are the simulator's own; none is recorded.
-func (t *Tenant) verify(r *request, assertion string) *reply {
+func (t *Tenant) verify(r *request, assertion string) (account string, scopes []string, _ *reply) {
+	invalid := func(text string) (string, []string, *reply) { return "", nil, oauthError("invalid_grant", text) }
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
-		return oauthError("invalid_grant", "Assertion is not a signed JWT")
+		return invalid("Assertion is not a signed JWT")
 	}
 	var header struct{ Alg string }
 	var claims struct {
@@ -147,20 +211,22 @@ func (t *Tenant) verify(r *request, assertion string) *reply {
 		Exp      json.Number
 	}
 	if decodePart(parts[0], &header) != nil || decodePart(parts[1], &claims) != nil {
-		return oauthError("invalid_grant", "Assertion is not a signed JWT")
+		return invalid("Assertion is not a signed JWT")
 	}
-	if claims.Iss != t.group.account.id || claims.Sub != claims.Iss {
-		return oauthError("invalid_client", "Service account not found")
+	keys, scopes := t.accountKeys(claims.Iss)
+	if len(keys) == 0 || claims.Sub != claims.Iss {
+		return "", nil, oauthError("invalid_client", "Service account not found")
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if err != nil || header.Alg != "RS256" ||
-		rsa.VerifyPKCS1v15(&t.group.account.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
-		return oauthError("invalid_grant", "JWT signature is invalid")
+	if err != nil || header.Alg != "RS256" || !slices.ContainsFunc(keys, func(k *rsa.PublicKey) bool {
+		return rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], signature) == nil
+	}) {
+		return invalid("JWT signature is invalid")
 	}
 	seconds, err := claims.Exp.Float64()
 	if err != nil || !t.now().Before(time.UnixMilli(int64(seconds*1000))) {
-		return oauthError("invalid_grant", "JWT has expired or is not valid")
+		return invalid("JWT has expired or is not valid")
 	}
 	var one string
 	var many []string
@@ -170,9 +236,9 @@ func (t *Tenant) verify(r *request, assertion string) *reply {
 		many = nil
 	}
 	if !slices.ContainsFunc(many, func(aud string) bool { return isAudience(aud, r.host) }) {
-		return oauthError("invalid_grant", "JWT audience is not the token endpoint")
+		return invalid("JWT audience is not the token endpoint")
 	}
-	return nil
+	return claims.Iss, scopes, nil
 }
 
 func decodePart(part string, v any) error {
@@ -215,20 +281,24 @@ func covers(granted []string, want string) bool {
 }
 
 // authorize checks the bearer token and its scope; an empty scope asks for any
-// token.
+// token. AM takes the cookie of a login, too.
 func (t *Tenant) authorize(r *request, scope string) *reply {
+	if r.header.Get("Authorization") == "" && len(r.segs) > 0 && r.segs[0] == "am" && t.loggedIn(r) {
+		r.account = administratorID
+		return nil
+	}
 	value, ok := strings.CutPrefix(r.header.Get("Authorization"), "Bearer ")
 	tok, known := t.tokens[strings.TrimSpace(value)]
 	if !ok || !known || !t.now().Before(tok.expires) {
 		return unauthorized(r)
 	}
-	if scope != "" && !covers(tok.scopes, scope) {
+	if scope != "" && (!covers(tok.scopes, scope) || tok.client && (r.segs[0] != "openidm" || !t.mapped(tok.account))) {
 		if r.segs[0] == "environment" {
 			return envRefusal(http.StatusForbidden, "forbidden")
 		}
 		return refusal(http.StatusForbidden, "Access denied")
 	}
-	r.account = t.group.account.id
+	r.account = orDefault(tok.account, t.group.account.id)
 	return nil
 }
 

@@ -94,6 +94,9 @@ func (t *Tenant) routeAgents(r *request, target amTarget, rest []string) *reply 
 		return t.allAgents(r, target)
 	}
 	title, known := agentTypes()[rest[0]]
+	if rest[0] == "OAuth2Thing" && !t.atLeast(8, 1) {
+		title, known = "OAuth2 Things", true // 404 since 2025-09; the clients of before ask every tenant for it
+	}
 	if !known {
 		return refusal(http.StatusNotFound, "Resource '"+rest[0]+"' not found")
 	}

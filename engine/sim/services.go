@@ -52,7 +52,15 @@ func (t *Tenant) routeServices(r *request, target amTarget, rest []string) *repl
 		case r.isAction("getAllTypes"), r.isAction("getCreatableTypes"):
 			return t.serviceTypes()
 		case r.method == http.MethodGet:
-			return t.serviceStubs(r, target)
+			paths := t.store.in(target.key)
+			names := make([]string, len(paths))
+			for i, p := range paths {
+				names[i] = last(p)
+			}
+			return t.serviceStubs(r, names, func(name string) (object, string) {
+				o, _ := t.store.get(target.key + "/" + escape(name))
+				return o, t.services[name]
+			})
 		}
 		return notAllowed(r)
 	}
@@ -120,15 +128,16 @@ func (t *Tenant) serviceTypes() *reply {
 	return ok(object{"result": result})
 }
 
-func (t *Tenant) serviceStubs(r *request, target amTarget) *reply {
+// serviceStubs lists services by name; read gives what a service holds, and its title.
+func (t *Tenant) serviceStubs(r *request, names []string, read func(name string) (object, string)) *reply {
 	keep, a := filtered(r, false)
 	if a != nil {
 		return a
 	}
 	var result []any
-	for _, p := range t.store.in(target.key) {
-		o, _ := t.store.get(p)
-		stub := object{"_id": last(p), "_rev": revision(o), "name": t.services[last(p)]}
+	for _, name := range names {
+		o, title := read(name)
+		stub := object{"_id": name, "_rev": revision(o), "name": title}
 		if keep(stub) {
 			result = append(result, stub)
 		}
@@ -246,6 +255,8 @@ func (t *Tenant) routeSecrets(r *request, target amTarget, rest []string) *reply
 	switch {
 	case len(rest) == 0 && r.isAction("nextdescendents"):
 		return t.descendants(target.key)
+	case len(rest) == 1 && r.isAction("nextdescendents"):
+		return ok(object{"result": []any{t.secretStore(target.key + "/" + provider + "/ESV")}})
 	case len(rest) == 2 && rest[1] == provider && r.isAction("schema"):
 		return &reply{status: http.StatusOK, kind: amType, raw: storeSchemaJSON}
 	case len(rest) == 2 && (r.isAction("schema") || r.method == http.MethodGet):
@@ -254,17 +265,22 @@ func (t *Tenant) routeSecrets(r *request, target amTarget, rest []string) *reply
 		if r.method != http.MethodGet {
 			return unavailable()
 		}
-		o, found := t.store.get(target.key)
-		if !found {
-			o = object{"_id": "ESV", "project": "&{google.project.id}", "expiryDurationSeconds": 600,
-				"serviceAccount": "default", "secretFormat": "PEM",
-				"_type": object{"_id": provider, "name": "Google Secret Manager", "collection": true}}
-		}
+		o := t.secretStore(target.key)
 		return tagged(ok(with(o, "_rev", revision(o))))
 	case len(rest) > 3 && len(rest) < 6 && rest[3] == "mappings":
 		return t.serveFamily(r, target, mappingFamily(), 6)
 	}
 	return unknown(r)
+}
+
+// secretStore is the one store of a realm, that of its ESVs.
+func (t *Tenant) secretStore(path string) object {
+	if o, found := t.store.get(path); found {
+		return o
+	}
+	return object{"_id": "ESV", "project": "&{google.project.id}", "expiryDurationSeconds": 600,
+		"serviceAccount": "default", "secretFormat": "PEM",
+		"_type": object{"_id": "GoogleSecretManagerSecretStoreProvider", "name": "Google Secret Manager", "collection": true}}
 }
 
 func mappingFamily() family {
@@ -307,10 +323,10 @@ func (t *Tenant) routeGlobal(r *request, target amTarget) *reply {
 	switch rest[1] {
 	case "realms":
 		return t.realms(r, rest[2:])
-	case "secrets":
-		return unavailable()
 	case "services":
 		return t.routeGlobalServices(r, target, rest[2:])
+	case "secrets", "authentication", "servers", "sites":
+		return unavailable() // the vendor's
 	}
 	return unknown(r)
 }
@@ -328,6 +344,15 @@ func globalSingletons() map[string]object {
 func (t *Tenant) routeGlobalServices(r *request, target amTarget, rest []string) *reply {
 	singletons := globalSingletons()
 	if len(rest) == 0 {
+		if r.method == http.MethodGet {
+			return t.serviceStubs(r, slices.Sorted(maps.Keys(singletons)), func(name string) (object, string) {
+				o, found := t.store.get(globalServices + "/" + name)
+				if !found {
+					o = singletons[name]
+				}
+				return o, str(obj(singletons[name]["_type"])["name"])
+			})
+		}
 		if !r.isAction("nextdescendents") {
 			return notAllowed(r)
 		}
@@ -375,30 +400,68 @@ func (t *Tenant) scriptContexts(r *request, target amTarget, rest []string) *rep
 	return unknown(r)
 }
 
-// realms answers with the cloud's fixed realms.
+// realms are the cloud's fixed ones: what may be written of them are their aliases. The root realm stands in
+// their list since AM 9.0 (2026-07-13), and did not yet with 8.0 (2025-06-23).
 func (t *Tenant) realms(r *request, rest []string) *reply {
-	if r.method != http.MethodGet || len(rest) > 1 {
-		return notAllowed(r)
-	}
-	var result []any
-	for _, realm := range []object{
+	all := []object{
 		{"_id": "Lw", "parentPath": nil, "active": true, "name": "/", "aliases": []any{}},
 		{"_id": "L2FscGhh", "parentPath": "/", "active": true, "name": "alpha", "aliases": []any{}},
 		{"_id": "L2JyYXZv", "parentPath": "/", "active": true, "name": "bravo", "aliases": []any{}},
-	} {
-		if seeded, found := t.store.get("/am/json/global-config/realms/" + str(realm["_id"])); found {
-			realm = seeded
+	}
+	if !t.atLeast(9, 0) {
+		all = all[1:]
+	}
+	for i, realm := range all {
+		path := realmsRoot + "/" + str(realm["_id"])
+		if seeded, found := t.store.get(path); found {
+			all[i] = seeded
 		}
-		realm = with(realm, "_rev", revision(realm))
+		all[i] = with(all[i], "_rev", revision(all[i]))
 		if len(rest) == 1 && rest[0] == realm["_id"] {
-			return tagged(ok(realm))
+			return t.realm(r, path, all[i])
 		}
-		result = append(result, realm)
 	}
-	if len(rest) == 1 {
-		return notFound()
+	switch {
+	case len(rest) == 0 && r.method == http.MethodGet:
+		var result []any
+		for _, realm := range all {
+			result = append(result, realm)
+		}
+		return ok(envelope(result, "NONE", -1, -1))
+	case len(rest) == 0, r.method == http.MethodPut:
+		return unavailable() // no realm can be made
 	}
-	return ok(envelope(result, "NONE", -1, -1))
+	return notFound()
+}
+
+const realmsRoot = "/am/json/global-config/realms"
+
+func (t *Tenant) realm(r *request, path string, realm object) *reply {
+	switch r.method {
+	case http.MethodGet:
+		return tagged(ok(realm))
+	case http.MethodPut:
+		if a := t.refuseWrite(r, path); a != nil {
+			return a
+		}
+		if a := otherRevision(r, str(realm["_rev"])); a != nil {
+			return a
+		}
+		body, a := jsonBody(r)
+		if a != nil {
+			return a
+		}
+		if body["aliases"] == nil {
+			body["aliases"] = []any{}
+		}
+		if str(body["name"]) != realm["name"] || body["active"] == false || realm["_id"] == "Lw" {
+			return unavailable()
+		}
+		realm = with(without(realm, "_rev"), "aliases", body["aliases"])
+		t.store.put(path, realm)
+		return tagged(ok(with(realm, "_rev", revision(realm))))
+	}
+	return unavailable()
 }
 
 const designerRoot = "/am/json/node-designer/node-type"

@@ -46,6 +46,9 @@ type Options struct {
 	// answered, as one JSON value: see Group.Restore.
 	Persist func(change []byte) error
 
+	// Administrator may log in, if there is a password.
+	Administrator Administrator
+
 	// Governance gives every tenant the IGA APIs and their scope.
 	Governance bool
 
@@ -153,7 +156,8 @@ type Tenant struct {
 	taught   map[string]string // node types and their titles that seeds taught
 	env      environment
 	tokens   map[string]token
-	counter  int64 // IDM's revision counter
+	logins   map[string]login // logins, and codes that are made from them
+	counter  int64            // IDM's revision counter
 
 	faults faulty
 	log    requestLog
@@ -169,6 +173,7 @@ func newTenant(g *Group, role string, place int, types *nodeTypes, added default
 		taught:   map[string]string{},
 		env:      newEnvironment(),
 		tokens:   map[string]token{},
+		logins:   map[string]login{},
 	}
 	t.faults.set(g.o.Faults)
 	return t

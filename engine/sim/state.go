@@ -70,6 +70,8 @@ type savedVersion struct {
 type savedToken struct {
 	Scopes  []string
 	Expires time.Time
+	Account string `json:",omitempty"`
+	Client  bool   `json:",omitempty"`
 }
 
 type savedStage struct {
@@ -322,7 +324,7 @@ func (t *Tenant) side() *savedSide {
 	}
 	for value, k := range t.tokens {
 		if t.now().Before(k.expires) {
-			s.Tokens[value] = savedToken{k.scopes, k.expires}
+			s.Tokens[value] = savedToken{k.scopes, k.expires, k.account, k.client}
 		}
 	}
 	return s
@@ -357,7 +359,7 @@ func (t *Tenant) restoreSide(s *savedSide, exact object) {
 	}
 	t.tokens = map[string]token{}
 	for value, k := range s.Tokens {
-		t.tokens[value] = token{k.Scopes, k.Expires}
+		t.tokens[value] = token{k.Scopes, k.Expires, k.Account, k.Client}
 	}
 }
 

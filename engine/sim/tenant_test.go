@@ -127,7 +127,7 @@ func TestProbes(t *testing.T) {
 	}
 	w.dev.want(200, "GET", "/environment/release", nil)
 	realms := w.dev.want(200, "GET", "/am/json/global-config/realms/?_queryFilter=true", nil)
-	if got := ids(realms.list("result")); !slices.Equal(got, []string{"L2FscGhh", "L2JyYXZv", "Lw"}) {
+	if got := ids(realms.list("result")); !slices.Equal(got, []string{"L2FscGhh", "L2JyYXZv"}) {
 		t.Errorf("realms: %v", got)
 	}
 }
