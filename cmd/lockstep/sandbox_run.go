@@ -40,7 +40,7 @@ type sandbox struct {
 	dir      string
 	host     string // it listens on
 	keyFile  string
-	password string // the file with the administrator's
+	password string     // the file with the administrator's
 	kept     bool       // it was there before
 	mu       sync.Mutex // guards changes
 	changes  *os.File

@@ -79,6 +79,7 @@ func TestAdministrator(t *testing.T) {
 
 	c.token = got.str("access_token")
 	c.want(200, "GET", "/environment/variables", nil)
+	c.want(200, "GET", "/environment/cookie-domains", nil)
 	key := testKey()
 	jwks, err := json.Marshal(m{"keys": []any{m{"kty": "RSA", "n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())}}})
 	if err != nil {
