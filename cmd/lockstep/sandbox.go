@@ -142,7 +142,7 @@ func runSandbox(ctx context.Context, a *app, o sandboxOptions) (err error) {
 	}
 	a.printSandbox(sb, start.seeds)
 	<-ctx.Done()
-	a.note("\nThe sandbox's state is kept in %s.", dir)
+	a.note("\n%s\nThe sandbox's state is kept in %s.", sandboxCounts(sb.group), dir)
 	return nil
 }
 
@@ -183,6 +183,23 @@ func (a *app) sandboxSeeds(ctx context.Context, p *config.Project, o sandboxOpti
 	return seeds, nil
 }
 
+// sandboxCounts tells what was asked of a group, and what it has no answer for.
+func sandboxCounts(g *sim.Group) string {
+	var lines []string
+	for _, t := range g.Tenants() {
+		requests := 0
+		for _, c := range t.Counts() {
+			requests += c.Requests
+		}
+		line := fmt.Sprintf("  %-12s %d requests, %d writes", t.Role(), requests, t.Writes())
+		if unknown := t.Unknown(); len(unknown) > 0 {
+			line += fmt.Sprintf(", %d that the sandbox doesn't know, the first %s %s", len(unknown), unknown[0].Method, unknown[0].Path)
+		}
+		lines = append(lines, line)
+	}
+	return "Asked of the sandbox:\n" + strings.Join(lines, "\n")
+}
+
 func (a *app) printSandbox(sb *sandbox, seeds map[string]*schema.Set) {
 	s := a.style(a.stdout)
 	w := a.stdout
@@ -203,16 +220,41 @@ func (a *app) printSandbox(sb *sandbox, seeds map[string]*schema.Set) {
 	if sb.adminURL != "" {
 		fmt.Fprintf(w, "  %-12s %s\n", "admin", sb.adminURL)
 	}
-	id, roles := sb.group.ServiceAccount().ID, sandboxRoles(sb.group)
 	fmt.Fprintf(w, "\nIn lockstep.yaml:\n\n%s", sandboxYAML(sb))
-	fmt.Fprintf(w, "\nOr for fr-config-manager and lockstep, in the shell:\n\n  export TENANT_BASE_URL=%s\n  export SERVICE_ACCOUNT_ID=%s\n  export SERVICE_ACCOUNT_KEY=\"$(cat '%s')\"\n", sb.urls["development"], id, sb.keyFile)
-	fmt.Fprintf(w, "  export TENANT_ENV_UPPER_FQDN=%s\n  export SERVICE_ACCOUNT_UPPER_ID=%s\n  export SERVICE_ACCOUNT_UPPER_KEY=\"$(cat '%s')\"\n", sb.urls[roles[1].role], id, sb.keyFile)
-	fmt.Fprintf(w, "\nOr for frodo:\n\n  export FRODO_HOST=%s/am\n  export FRODO_SA_ID=%s\n  export FRODO_SA_JWK=\"$(cat '%s')\"\n", sb.urls["development"], id, sb.keyFile)
-	fmt.Fprintf(w, "\nA client that knows no service accounts logs in as administrator@sandbox.example, with the password in\n%s.\n", sb.password)
+	a.printClients(sb)
 	if !onLoopback("http://" + sb.host) {
 		fmt.Fprintf(w, "\nWarning: listening on %s, so others can reach the sandbox.\n", sb.host)
 	}
 	fmt.Fprintf(w, "\nCtrl-C ends it. Addresses and account: %s\n", filepath.Join(sb.dir, "sandbox.json"))
+}
+
+// sandboxScope is what the printed variables ask for: all that configuration needs.
+const sandboxScope = "fr:am:* fr:idm:* fr:idc:esv:* fr:idc:promotion:* fr:idc:direct-configuration:session:* fr:idc:content-security-policy:* " +
+	"fr:idc:cookie-domain:* fr:idc:custom-domain:* fr:idc:certificate:* fr:idc:sso-cookie:* fr:idc:telemetry:*"
+
+// printClients prints what the peers' clients want to know, to be pasted into a shell. Each wants all its variables.
+func (a *app) printClients(sb *sandbox) {
+	w := a.stdout
+	id, roles, key := sb.group.ServiceAccount().ID, sandboxRoles(sb.group), fmt.Sprintf(`"$(cat '%s')"`, sb.keyFile)
+	export := func(name, value string) { fmt.Fprintf(w, "  export %s=%s\n", name, value) }
+	fmt.Fprint(w, "\nOr for fr-config-manager and lockstep, in the shell:\n\n")
+	export("TENANT_BASE_URL", sb.urls["development"])
+	export("SERVICE_ACCOUNT_ID", id)
+	export("SERVICE_ACCOUNT_KEY", key)
+	export("SERVICE_ACCOUNT_CLIENT_ID", "service-account")
+	export("SERVICE_ACCOUNT_SCOPE", "'"+sandboxScope+"'")
+	export("REALMS", `'["alpha","bravo"]'`)
+	export("TENANT_ENV_UPPER_FQDN", sb.urls[roles[1].role])
+	export("SERVICE_ACCOUNT_UPPER_ID", id)
+	export("SERVICE_ACCOUNT_UPPER_KEY", key)
+	export("SERVICE_ACCOUNT_UPPER_CLIENT_ID", "service-account")
+	export("SERVICE_ACCOUNT_PROMOTION_SCOPE", "'fr:idc:promotion:*'")
+	fmt.Fprint(w, "\nOr for frodo:\n\n")
+	export("FRODO_HOST", sb.urls["development"]+"/am")
+	export("FRODO_SA_ID", id)
+	export("FRODO_SA_JWK", key)
+	fmt.Fprint(w, "\nfrodo 3.1.0 is of spring 2025, and ends at what tenants have changed since (agent list, config export -a\nwithout -g or -r): --am-version 8.0.0-SNAPSHOT runs tenants of its time.\n")
+	fmt.Fprintf(w, "\nA client without a service account logs in as administrator@sandbox.example, with the password in\n%s\n", sb.password)
 }
 
 // sandboxYAML is a lockstep.yaml's environments for the sandbox.

@@ -105,7 +105,7 @@ func openSandbox(start sandboxStart) (_ *sandbox, err error) {
 		sb.host = "127.0.0.1"
 	}
 	o := start.options
-	o.AccountID, o.Persist = sandboxAccountID, sb.persist
+	o.AccountID, o.Persist, o.Complete = sandboxAccountID, sb.persist, true
 	if state != nil {
 		o.AccountID, o.Key = state.Account, state.key
 		o.UAT, o.Standalone, o.Governance = state.Shape.UAT, state.Shape.Standalone, state.Shape.Governance

@@ -157,6 +157,39 @@ func TestAskedByOthers(t *testing.T) {
 	}
 }
 
+// A complete tenant answers by name with what each real one has, lists only what it holds, and forgets nothing of it.
+func TestComplete(t *testing.T) {
+	c := newWorld(t, sim.Options{Complete: true}).dev
+	for _, id := range []string{"managed", "access", "audit", "authentication", "selfservice.kba", "selfservice.terms", "fieldPolicy/alpha_user", "alphaOrgPrivileges", "policy"} {
+		if a := c.want(200, "GET", config+id, nil); a.str("_id") != id {
+			t.Errorf("%s: %.200s", id, a.text)
+		}
+	}
+	if l := c.want(200, "GET", strings.TrimSuffix(config, "/")+"?_queryFilter=true", nil).list("result"); len(l) != 0 {
+		t.Errorf("listed: %v", ids(l))
+	}
+	c.want(201, "PUT", config+"policy", m{"resources": []any{}})
+	c.want(200, "PUT", config+"policy", m{"resources": []any{}})
+	c.want(200, "DELETE", config+"policy", nil)
+}
+
+// _fields are pointers; a PATCH of configuration changes what it names.
+func TestFieldsOfConfiguration(t *testing.T) {
+	c := newWorld(t, sim.Options{}).dev
+	c.want(201, "PUT", config+"ui/themerealm", m{"realm": m{"alpha": []any{m{"name": "a"}}, "bravo": []any{}}, "x": 1})
+	if a := c.want(200, "GET", config+"ui/themerealm?_fields=realm/alpha", nil); a.text != `{"_id":"ui/themerealm","realm":{"alpha":[{"name":"a"}]}}` {
+		t.Errorf("one realm: %s", a.text)
+	}
+	if a := c.want(200, "GET", config+"ui/themerealm?_fields=realm/alpha,realm/bravo,x/y,none", nil); a.text != `{"_id":"ui/themerealm","realm":{"alpha":[{"name":"a"}],"bravo":[]}}` {
+		t.Errorf("both: %s", a.text)
+	}
+	c.want(200, "PATCH", config+"ui/themerealm", []any{m{"operation": "replace", "field": "/x", "value": 2}})
+	if a := c.want(200, "GET", config+"ui/themerealm?_fields=x", nil); a.object()["x"] != 2.0 {
+		t.Errorf("patched: %s", a.text)
+	}
+	c.want(404, "PATCH", config+"none", []any{})
+}
+
 // A realm's aliases may be written, and nothing else of it. Before AM 9.0 the root realm was not in the list.
 func TestRealms(t *testing.T) {
 	const path = "/am/json/global-config/realms/"

@@ -326,6 +326,10 @@ func (t *Tenant) serveFamily(r *request, target amTarget, f family, depth int) *
 			return a
 		}
 		return t.drop(w, f)
+	case http.MethodPost: // older clients name what they create
+		if r.action == "create" && f.create && w.old == nil {
+			return t.save(w, f)
+		}
 	}
 	return notAllowed(r)
 }

@@ -300,7 +300,7 @@ func filtered(r *request, patterns bool) (predicate, *reply) {
 	return f, nil
 }
 
-// fields keeps what _fields names; an empty list and * keep everything.
+// fields keeps what _fields names, as pointers such as realm/alpha; an empty list and * keep everything.
 func fields(r *request, o object) object {
 	q := r.query.Get("_fields")
 	if q == "" || q == "*" {
@@ -308,11 +308,26 @@ func fields(r *request, o object) object {
 	}
 	keep := object{}
 	for name := range strings.SplitSeq(q+",_id,_rev", ",") {
-		if v, ok := o[strings.Trim(name, "/ ")]; ok {
-			keep[strings.Trim(name, "/ ")] = v
-		}
+		keep = kept(keep, o, strings.Split(strings.Trim(name, "/ "), "/"))
 	}
 	return keep
+}
+
+// kept is keep with one member of o more, at its place below it.
+func kept(keep, o object, path []string) object {
+	v, found := o[path[0]]
+	if found && len(path) > 1 {
+		inner := obj(v)
+		if inner == nil {
+			return keep
+		}
+		v = kept(obj(keep[path[0]]), inner, path[1:])
+		found = obj(v) != nil
+	}
+	if !found {
+		return keep
+	}
+	return with(keep, path[0], v)
 }
 
 // envelope is the query answer. The three members that differ between families

@@ -96,11 +96,28 @@ func (t *Tenant) serveConfig(r *request, id string) *reply {
 	switch r.method {
 	case http.MethodGet:
 		if !found {
-			return notFound()
+			if old, found = t.group.products[id]; !found {
+				return notFound()
+			}
+			old = with(old, "_id", id)
 		}
 		return ok(fields(r, old))
 	case http.MethodPut:
 		return t.putConfig(r, id, key, found)
+	case http.MethodPatch:
+		if !found {
+			return notFound()
+		}
+		if a := t.refuseWrite(r, key); a != nil {
+			return a
+		}
+		o, a := patched(r, old)
+		if a != nil {
+			return a
+		}
+		t.store.put(key, o)
+		t.reloads(id)
+		return ok(o)
 	case http.MethodDelete:
 		if !found {
 			return notFound()

@@ -46,6 +46,10 @@ type Options struct {
 	// answered, as one JSON value: see Group.Restore.
 	Persist func(change []byte) error
 
+	// Complete lets every tenant answer with the IDM configuration that each real one has from the start, where it
+	// holds none of the name. No list shows it: lists are what was seeded and written.
+	Complete bool
+
 	// Administrator may log in, if there is a password.
 	Administrator Administrator
 
@@ -69,6 +73,8 @@ type Group struct {
 	account account
 	tenants []*Tenant
 	saved   savedParts // what Persist was last told
+	// products are IDM's configuration that nobody seeded, by id; empty unless it is complete.
+	products map[string]object
 
 	mu        sync.Mutex
 	promotion promotions
@@ -101,6 +107,11 @@ func NewGroup(o Options) (*Group, error) {
 		return nil, err
 	}
 	g := &Group{o: o, account: a, promotion: newPromotions()}
+	if o.Complete {
+		if g.products, err = loadProducts(); err != nil {
+			return nil, err
+		}
+	}
 	roles := []string{"development", "staging", "production"}
 	if o.UAT {
 		roles = slices.Insert(roles, 1, "uat")
