@@ -53,11 +53,13 @@ func TestAdministrator(t *testing.T) {
 	c.anonymous(200, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie)
 	c.anonymous(401, "GET", "/openidm/config/managed", nil, "Cookie", cookie)
 	c.anonymous(401, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie+"x")
-	info := c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session}, "Cookie", cookie)
+	info := c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session})
+	c.anonymous(401, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session + "x"})
 	if !strings.Contains(info.str("universalId"), "ou=am-config") || info.str("maxIdleExpirationTime") == "" {
 		t.Errorf("session: %s", info.text)
 	}
 
+	c.anonymous(200, "GET", "/environment/scopes/service-accounts", nil)
 	verifier := "a verifier of the client's"
 	sum := sha256.Sum256([]byte(verifier))
 	ask := url.Values{"client_id": {"idmAdminClient"}, "response_type": {"code"}, "scope": {"openid fr:idm:* fr:idc:esv:* fr:none"}, "decision": {"allow"}, "csrf": {session},
@@ -94,7 +96,7 @@ func TestAdministrator(t *testing.T) {
 		t.Errorf("a scope that it was not given: %s", a.text)
 	}
 	c.refused(403, "Access denied", "POST", "/openidm/managed/svcacct?_action=create", m{})
-	c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=logout", m{"tokenId": session}, "Cookie", cookie)
+	c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=logout", m{"tokenId": session})
 	c.anonymous(401, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie)
 }
 

@@ -94,8 +94,15 @@ func (t *Tenant) serveAM(r *request) *reply {
 	if target.rest[0] == "serverinfo" && len(target.rest) == 2 {
 		return t.serverInfo(r, target.rest[1])
 	}
-	if target.realm == "/" && r.method == http.MethodPost && target.rest[0] == "authenticate" && len(target.rest) == 1 {
-		return t.authenticate(r)
+	if target.realm == "/" && r.method == http.MethodPost && len(target.rest) == 1 {
+		switch target.rest[0] {
+		case "authenticate":
+			return t.authenticate(r)
+		case "sessions": // frodo has no more to show here than the session's own name
+			if r.action == "getSessionInfo" || r.action == "logout" {
+				return t.sessionActions(r)
+			}
+		}
 	}
 	if a := t.authorize(r, "fr:am:*"); a != nil {
 		return a
@@ -134,10 +141,6 @@ func (t *Tenant) routeAM(r *request, target amTarget) *reply {
 	switch rest[0] {
 	case "realm-config":
 		return t.routeRealmConfig(r, target)
-	case "sessions":
-		if r.isAction("getSessionInfo") || r.isAction("logout") {
-			return t.sessionActions(r)
-		}
 	case "libraries":
 		return t.libraries(r, target)
 	case "users", "groups":
