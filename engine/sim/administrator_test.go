@@ -52,6 +52,7 @@ func TestAdministrator(t *testing.T) {
 	// AM takes the cookie; IDM and the environment want a token.
 	c.anonymous(200, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie)
 	c.anonymous(401, "GET", "/openidm/config/managed", nil, "Cookie", cookie)
+	c.anonymous(200, "GET", "/environment/info", nil, "Cookie", cookie)
 	c.anonymous(401, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie+"x")
 	info := c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session})
 	c.anonymous(401, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session + "x"})
