@@ -171,7 +171,7 @@ func TestComplete(t *testing.T) {
 	if l := c.want(200, "GET", strings.TrimSuffix(config, "/")+"?_queryFilter=true", nil).list("result"); len(l) != 0 {
 		t.Errorf("listed: %v", ids(l))
 	}
-	c.want(201, "PUT", config+"policy", m{"resources": []any{}})
+	c.want(200, "PUT", config+"policy", m{"resources": []any{}})
 	c.want(200, "PUT", config+"policy", m{"resources": []any{}})
 	c.want(200, "DELETE", config+"policy", nil)
 }

@@ -103,3 +103,18 @@ func kindOf(path string) string {
 	}
 	return strings.Join(parts[:len(parts)-1], "/")
 }
+
+// atLeast compares the tenant's AM version.
+func (t *Tenant) atLeast(major, minor int) bool {
+	var have [2]int
+	for i, part := range strings.SplitN(t.group.o.AMVersion, ".", 3) {
+		if i < 2 {
+			for _, c := range part {
+				if c >= '0' && c <= '9' {
+					have[i] = have[i]*10 + int(c-'0')
+				}
+			}
+		}
+	}
+	return have[0] > major || have[0] == major && have[1] >= minor
+}

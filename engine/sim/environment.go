@@ -485,3 +485,38 @@ func (e *environment) remove(path string) {
 		delete(e.secrets, id)
 	}
 }
+
+// serveAssociation serves the two files by which a custom domain vouches for an app. Who has a token writes them, anybody
+// reads them. There is one of each, whatever the host's name.
+func (t *Tenant) serveAssociation(r *request) *reply {
+	name := strings.TrimPrefix(r.path, "/.well-known/")
+	if name != "assetlinks.json" && name != "apple-app-site-association" {
+		return unknown(r)
+	}
+	key := "/.well-known/" + name
+	if r.method != http.MethodGet {
+		if a := t.authorize(r, ""); a != nil {
+			return a
+		}
+	}
+	o, found := t.store.get(key)
+	switch r.method {
+	case http.MethodPut:
+		v, err := decode(r.body)
+		if err != nil {
+			return invalidJSON(r)
+		}
+		o = object{"file": v}
+		t.store.put(key, o)
+	case http.MethodGet, http.MethodDelete:
+		if !found {
+			return notFound()
+		}
+		if r.method == http.MethodDelete {
+			t.store.remove(key)
+		}
+	default:
+		return unknown(r)
+	}
+	return &reply{status: http.StatusOK, kind: envType, body: o["file"]}
+}

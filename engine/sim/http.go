@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,12 +53,17 @@ func (r *request) writes() bool {
 
 // resourceVersion is what Accept-API-Version asks for, "" when it is not sent.
 func (r *request) resourceVersion() string {
-	for part := range strings.SplitSeq(r.header.Get("Accept-API-Version"), ",") {
+	for part := range versionParts(r.header.Get("Accept-API-Version")) {
 		if v, ok := strings.CutPrefix(strings.TrimSpace(part), "resource="); ok {
 			return v
 		}
 	}
 	return ""
+}
+
+// versionParts are those of an Accept-API-Version. A semicolon between them stands in the vendor's documents.
+func versionParts(header string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(header, func(c rune) bool { return c == ',' || c == ';' })
 }
 
 // badVersion refuses an Accept-API-Version that can't be read, or that asks for a
@@ -68,7 +74,7 @@ func badVersion(r *request) *reply {
 	if strings.TrimSpace(header) == "" {
 		return nil
 	}
-	for part := range strings.SplitSeq(header, ",") {
+	for part := range versionParts(header) {
 		name, version, _ := strings.Cut(strings.TrimSpace(part), "=")
 		major, err := strconv.ParseFloat(version, 64)
 		if err != nil || name != "protocol" && name != "resource" {
@@ -235,6 +241,8 @@ func (t *Tenant) route(r *request) *reply {
 		if r.path == platformRedirect && r.method == http.MethodGet { // clients follow a code to it
 			return &reply{status: http.StatusOK, raw: []byte("<!doctype html><title>Sandbox</title>"), kind: "text/html; charset=utf-8"}
 		}
+	case ".well-known":
+		return t.serveAssociation(r)
 	case "keys":
 		return t.serveLogKeys(r)
 	}
@@ -246,6 +254,9 @@ func write(w http.ResponseWriter, r *request, a *reply, half bool) {
 	body := a.raw
 	if body == nil && a.body != nil {
 		body = encode(a.body)
+		if r.query.Get("_prettyPrint") == "true" {
+			body = append(indented(a.body), '\n')
+		}
 	}
 	h := w.Header()
 	for k, v := range a.headers {

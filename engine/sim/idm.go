@@ -93,13 +93,13 @@ func (t *Tenant) serveConfig(r *request, id string) *reply {
 	}
 	key := configKey(id)
 	old, found := t.store.get(key)
+	if product, isProduct := t.group.products[id]; isProduct && !found && r.method != http.MethodDelete {
+		old, found = with(product, "_id", id), true
+	}
 	switch r.method {
 	case http.MethodGet:
 		if !found {
-			if old, found = t.group.products[id]; !found {
-				return notFound()
-			}
-			old = with(old, "_id", id)
+			return notFound()
 		}
 		return ok(fields(r, old))
 	case http.MethodPut:
