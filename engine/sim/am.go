@@ -396,8 +396,8 @@ func (t *Tenant) list(r *request, collection string, f family) *reply {
 	}
 	var result []any
 	for _, p := range t.store.in(collection) {
-		o, _ := t.store.get(p)
-		o = t.revved(p, t.present(p, o), f)
+		stored, _ := t.store.get(p)
+		o := withSecretNames(stored, t.revved(p, t.present(p, stored), f))
 		if keep(o) {
 			result = append(result, fields(r, o))
 		}
@@ -409,18 +409,22 @@ func (t *Tenant) list(r *request, collection string, f family) *reply {
 	return ok(envelope(result, policy, total, f.remaining))
 }
 
+// withSecretNames is a stored object as lists show it: with null where it has a value that no answer shows.
+func withSecretNames(stored, shown object) object {
+	for _, name := range writeOnly() {
+		if _, had := stored[name]; had {
+			shown = with(shown, name, nil)
+		}
+	}
+	return shown
+}
+
 // descendants answers nextdescendents: everything below, without _rev.
 func (t *Tenant) descendants(collection string) *reply {
 	result := []any{}
 	for _, p := range t.store.under(collection) {
 		o, _ := t.store.get(p)
-		shown := without(t.present(p, o), "_rev")
-		for _, name := range writeOnly() {
-			if _, had := o[name]; had {
-				shown[name] = nil
-			}
-		}
-		result = append(result, shown)
+		result = append(result, withSecretNames(o, without(t.present(p, o), "_rev")))
 	}
 	return ok(object{"result": result})
 }
@@ -479,7 +483,10 @@ func (t *Tenant) save(w *change, f family) *reply {
 	if f.prepare != nil {
 		stored = f.prepare(t, w)
 	}
-	t.store.put(w.path, keepSecrets(t.completed(kindOf(w.path), stored), w.old))
+	if kind := kindOf(w.path); w.old == nil || !strings.HasPrefix(kind, "agents/") { // an agent's are added when it is made
+		stored = t.completed(kind, stored)
+	}
+	t.store.put(w.path, keepSecrets(stored, w.old))
 	if w.old != nil {
 		return t.answer(http.StatusOK, f, w.path)
 	}

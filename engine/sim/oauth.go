@@ -147,6 +147,9 @@ func (t *Tenant) grantAccount(r *request, form url.Values) *reply {
 	}
 	var refused []string
 	for _, s := range scopes {
+		if s == "fr:idc:ccc:*" { // what direct configuration was called before 2026
+			s = "fr:idc:direct-configuration:session:*"
+		}
 		if !covers(granted, s) {
 			refused = append(refused, s)
 		}

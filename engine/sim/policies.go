@@ -83,6 +83,17 @@ func agentTypes() map[string]string {
 	}
 }
 
+// listedAgentTypes are the types in the order and by the names of getAllTypes, which are other ones than _type says:
+// as recorded in 2023 and 2026.
+func (t *Tenant) listedAgentTypes() [][2]string {
+	l := [][2]string{{"WebAgent", "Web Agents"}, {"J2EEAgent", "J2EE Agents"}, {"2.2_Agent", "2.2 Agents"}, {"OAuth2Client", "OAuth2 Client Agents"},
+		{"SharedAgent", "Shared Agents"}, {"SoapSTSAgent", "Soap STS Agents"}, {"RemoteConsentAgent", "OAuth2 Remote Consent Agents"},
+		{"SoftwarePublisher", "OAuth2 Software Publisher Agents"}, {"IdentityGatewayAgent", "Identity Gateway Agents"},
+		{"TrustedJwtIssuer", "OAuth2 Trusted JWT Issuer Agents"}, {"AIAgent", "AI Agents"}}
+	newer := t.atLeast(9, 0)
+	return slices.DeleteFunc(l, func(kind [2]string) bool { return kind[0] == "SoapSTSAgent" && newer || kind[0] == "AIAgent" && !newer })
+}
+
 // routeAgents serves agents, OAuth2 clients among them: rest is type, id, or
 // groups, type, id.
 func (t *Tenant) routeAgents(r *request, target amTarget, rest []string) *reply {
@@ -105,7 +116,7 @@ func (t *Tenant) routeAgents(r *request, target amTarget, rest []string) *reply 
 	}
 	return t.serveFamily(r, target, family{policy: "EXACT", remaining: -1, upsert: true, wrap: wrap,
 		prepare: func(t *Tenant, w *change) object {
-			return with(t.withoutNulls(unwrapInherited(w.body)), "_id", w.id, "_type", object{"_id": rest[0], "name": title, "collection": true})
+			return with(t.withIdentity(t.withoutNulls(unwrapInherited(w.body))), "_id", w.id, "_type", object{"_id": rest[0], "name": title, "collection": true})
 		}}, depth)
 }
 
@@ -113,9 +124,8 @@ func (t *Tenant) allAgents(r *request, target amTarget) *reply {
 	switch {
 	case r.isAction("getAllTypes"):
 		result := []any{}
-		types := agentTypes()
-		for _, id := range slices.Sorted(maps.Keys(types)) {
-			result = append(result, object{"_id": id, "name": types[id], "collection": true})
+		for _, kind := range t.listedAgentTypes() {
+			result = append(result, object{"_id": kind[0], "name": kind[1], "collection": true})
 		}
 		return ok(object{"result": result})
 	case r.isAction("nextdescendents"), r.method == http.MethodGet:
@@ -128,8 +138,8 @@ func (t *Tenant) allAgents(r *request, target amTarget) *reply {
 			if strings.HasPrefix(p, target.key+"/groups/") {
 				continue
 			}
-			o, _ := t.store.get(p)
-			o = t.present(p, o)
+			stored, _ := t.store.get(p)
+			o := withSecretNames(stored, t.present(p, stored))
 			if r.method == http.MethodGet {
 				o = with(o, "_rev", revision(o))
 			}
@@ -146,6 +156,19 @@ func (t *Tenant) allAgents(r *request, target amTarget) *reply {
 		return ok(object{"result": result})
 	}
 	return notAllowed(r)
+}
+
+// withIdentity gives the identity of an AI agent a new revision, as IDM does that keeps it.
+func (t *Tenant) withIdentity(o object) object {
+	identity := obj(o["aiAgentIdentityAttributes"])
+	if identity == nil {
+		return o
+	}
+	identity = with(identity, "_rev", t.nextRev())
+	if _, sent := identity["customAttributes"]; !sent {
+		identity["customAttributes"] = nil
+	}
+	return with(o, "aiAgentIdentityAttributes", identity)
 }
 
 // withoutNulls is a client without the attributes that AM takes for not sent when they are null: some of its
