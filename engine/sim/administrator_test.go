@@ -218,3 +218,32 @@ func TestRealms(t *testing.T) {
 	}
 	older.want(200, "GET", alpha+"/realm-config/agents/OAuth2Thing?_queryFilter=true", nil)
 }
+
+// What the node types tell of themselves: recorded, derived of a custom type, or of the attributes that were seen.
+func TestNodeTypesTell(t *testing.T) {
+	c := newWorld(t, sim.Options{}).dev
+	if a := c.want(200, "POST", nodes+"ValidatedUsernameNode/2.0?_action=schema", nil); len(a.object()["properties"].(m)) != 4 || len(a.list("required")) != 4 {
+		t.Errorf("recorded: %.300s", a.text)
+	}
+	page := c.want(200, "POST", nodes+"PageNode/1.0?_action=schema", nil).object()["properties"].(m)
+	if page["nodes"].(m)["type"] != "array" || page["pageHeader"].(m)["type"] != "object" {
+		t.Errorf("seen: %v", page)
+	}
+	if a := c.want(200, "POST", nodes+"PageNode/1.0?_action=getType", nil); a.str("_id") != "1.0" || a.str("help") == "" || len(a.list("tags")) == 0 {
+		t.Errorf("type: %s", a.text)
+	}
+	c.want(201, "PUT", "/am/json/node-designer/node-type/abc-1", m{"_id": "abc-1", "serviceName": "abc", "displayName": "A", "properties": m{
+		"one": m{"title": "One", "type": "STRING", "required": true, "options": m{"a": "A", "b": "B"}}, "two": m{"title": "Two", "type": "NUMBER", "multivalued": true}}})
+	own := c.want(200, "POST", nodes+"designer-abc/1.0?_action=schema", nil)
+	properties := own.object()["properties"].(m)
+	if one := properties["one"].(m); one["type"] != "string" || len(one["enum"].([]any)) != 2 || properties["two"].(m)["type"] != "array" || len(own.list("required")) != 1 {
+		t.Errorf("of a custom type: %s", own.text)
+	}
+	if a := c.want(200, "POST", strings.TrimSuffix(nodes, "/")+"?_action=getAllTypes", nil); !strings.Contains(a.text, `"designer-abc"`) {
+		t.Error("getAllTypes leaves the custom type out")
+	}
+	if a := c.want(200, "POST", nodes+"InnerTreeEvaluatorNode/1.0?_action=template", nil); a.object()["_type"] == nil {
+		t.Errorf("template: %s", a.text)
+	}
+	c.want(404, "POST", nodes+"NoSuchNode/1.0?_action=schema", nil)
+}

@@ -240,10 +240,12 @@ func TestRecordings(t *testing.T) {
 }
 
 // enforced are the areas in which 97 % must match. The others hold identities, live systems, script evaluation,
-// administrators' logins, scopes by licence, and agents of many versions; their numbers are printed, with reasons.
+// administrators' logins, scopes by licence, and AI agents of many builds; their numbers are printed. Every exchange that
+// does not match has a reason.
 func enforced() []string {
 	return []string{"journeys-nodes", "scripts", "esv", "email", "cors", "promotion-startup", "managed", "services", "idp", "themes",
-		"secretstores", "connectors-mappings", "endpoints", "authentication", "errors", "policies", "saml", "idm-misc"}
+		"secretstores", "connectors-mappings", "endpoints", "authentication", "authentication-token", "errors", "policies", "saml", "idm-misc",
+		"am-misc", "environment-misc", "oauth2-agents"}
 }
 
 // report prints matched/total by area and what is left, and fails below 97 % of an
@@ -258,6 +260,9 @@ func report(t *testing.T, scores map[string]*score, whole bool) {
 		fmt.Fprintf(&text, "%-22s %d/%d  %.1f %%\n", area, s.matched, s.total, 100*float64(s.matched)/float64(s.total))
 		for _, why := range slices.Sorted(maps.Keys(s.why)) {
 			fmt.Fprintf(&text, "  %4d  %s\n", len(s.why[why]), why)
+			if why == "unexplained" {
+				t.Errorf("%s: %d exchanges are answered otherwise for no known reason", area, len(s.why[why]))
+			}
 			if why == "unexplained" || os.Getenv("SIM_ALL_RECORDINGS") == "2" {
 				for _, line := range s.why[why] {
 					fmt.Fprintf(&text, "        %.700s\n", line)
@@ -278,19 +283,42 @@ func report(t *testing.T, scores map[string]*score, whole bool) {
 // known says why an exchange is not expected to match.
 func known(e exchange) string {
 	for _, x := range []struct{ match, why string }{
+		{`access_token 2026-07-10`, "a code is of its own login, which the exchange does not show"},
+		{`svcacct\?_action=create `, "an administrator makes service accounts (TestAdministrator), and the exchange does not show that one asks"},
+		{`emailTemplate/FrodoTestEmailTemplate3 `, "the tenant drops an id beside _id in this one exchange, and keeps it in others"},
+		{`^PATCH /environment/csrs/`, "read out of the certificate"},
+		{`esv-test-secret-pi-unknown 2023`, "422 in 2023, 400 since (doc.go)"},
+		{`versions/1\?_action=changestatus 2023`, "loaded of a version says nothing reliable (tenant-api.md, 5)"},
+		{`^GET /environment/variables 2023`, "variables that are older than their types"},
+		{`/nodes\?_action=getAllTypes `, "custom node types that the exchange does not define"},
+		{`^GET .*/nodes/[^/?]+/[0-9a-f-]+ 2025-1[12]`, "builds of 8.1.0 since 2025-11 tell a node's version in the older form, too"},
+		{`/nodes/PageNode(/2.0)?\?_queryFilter=true `, "a page's outcomes are its children's, which its list does not show"},
+		{`/ValidatedUsernameNode/2.0\?_action=getType `, "version 2.0 of a type has tags of its own"},
+		{`/nodes/designer-ef81b1a52c914710b3388caebfe7233a/1.0\?_action=schema `, "a custom type that the exchange does not define"},
+		{`/trees/j10 2023`, "attributes that trees have had since"},
+		{`/openidm/system\?_action=test`, "connectors and servers as they were that day"},
+		{`alpha_application\?_queryFilter=name%20eq%20%27TestLDAP%27`, "the recorded list holds more than its filter"},
+		{`/IdentityGatewayAgent/frodo-test-ig-agent `, "a null of one gateway stays as it was sent; that of others is wrapped"},
+		{`/subjectattributes\?`, "attribute names of the tenant's identities"},
+		{`/realm-config/services/dashboard `, "an attribute of one build"},
+		{`/realm-config/services/oauth-oidc `, "AM mends a provider's header format"},
 		{`^/openidm/system/`, "attributes and matching of a live target system"},
-		{`^/openidm/managed/[a-z]+_aiagentprivilege|/agents/AIAgent/`, "AI agents, whose members IDM's own scripts make"},
+		{`^/openidm/managed/[a-z]+_aiagentprivilege`, "AI agents, whose members IDM's own scripts make"},
 		{`^/environment/scopes/service-accounts`, "scopes depend on the tenant's licences and its day"},
 		{`^/environment/certificates/`, "certificates fail as the load balancer has them"},
 		{`SocialIdentityProviders/oidcConfig/`, "an attribute that AM has had since"},
-		{`/AIAgent`, "AI agents"},
+		{`/agents/AIAgent/`, "attributes that builds of 9.0.0 since 2026-07-10 add, and none before"},
 		{`^/openidm/script`, "script evaluation is refused: it reads secrets in the clear (doc.go)"},
-		{login.String(), "administrator logins are not there (doc.go)"},
+		{login.String(), "an administrator's login with a second factor, by a session that the exchange does not show (TestAdministrator)"},
 		{`/users/[^/]+/groups$`, "identities' groups are paged otherwise"},
 		{`^/monitoring/logs`, "logs are not there (doc.go)"},
-		{`/agents(/IdentityGatewayAgent)?$`, "lists of agents, and names of their types, as builds of 2022 and 2023 had them"},
 	} {
-		if regexp.MustCompile(x.match).MatchString(e.Path) {
+		// What was asked, and when, as one line.
+		asked := e.Method + " " + e.Path
+		if e.Query != "" {
+			asked += "?" + e.Query
+		}
+		if at := regexp.MustCompile(x.match); at.MatchString(e.Path) || at.MatchString(asked+" "+e.RecordedAt) {
 			return x.why
 		}
 	}

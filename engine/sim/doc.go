@@ -20,14 +20,16 @@
 //	sim.go http.go log.go       groups, tenants, requests, the log of them
 //	fault.go faultnames.go      what goes wrong, and its names
 //	admin.go state.go           the endpoint beside the tenants; what a restart needs
-//	oauth.go                    service account, tokens, scopes, serverinfo
+//	oauth.go administrator.go   service account, tokens, scopes, serverinfo; logins
 //	am.go journeys.go scripts.go services.go policies.go saml.go    AM
 //	idm.go patch.go system.go   IDM
 //	governance.go               IGA: workflows, forms, request types
 //	environment.go esv.go       ESVs, restart, domains, direct configuration
 //	promotion.go integrity.go report.go class.go    promotions
 //	store.go filter.go json.go  documents, query filters, JSON
-//	nodetypes.json              node types, generated from recordings
+//	logs.go                     log sources, log keys
+//	nodeschema.go               what node types tell of themselves
+//	nodetypes.json nodeschemas.json defaults.json idmdefaults.json    generated from recordings and exports
 //
 // # Choices where documents and recordings are silent
 //
@@ -94,8 +96,10 @@
 // builds of one version differ, what most answers had. A provider's transform must
 // exist (400). PUT of a custom node type that exists, without If-Match, is 412. Only the
 // email service must be there before its children. SAML entities are stored as sent; there is metadata for
-// imported and seeded entities only. schema and template actions answer an empty object
-// schema. Policy sets and resource types don't check the policies that use them.
+// imported and seeded entities only. Of a node type, schema, template and getType tell what was
+// recorded: a whole schema of one, attributes with their types of those of which nodes were seen, tags and
+// help of all; a custom type's schema is made of its properties. Elsewhere schema and template answer an empty
+// object schema. Agents get their default attributes when they are made, and none on an update. Policy sets and resource types don't check the policies that use them.
 //
 // IDM. A plain password of external.email is stored as a $crypto block; no other value
 // is encrypted on write. Relationships are stored as sent. PATCH knows add, replace and
@@ -121,6 +125,18 @@
 // asterisks.
 //
 // Requests nobody knows are answered with 501, their method and path, and Unknown lists
-// them: no tenant answers so, and it can't be taken for a tenant's answer. Logs, devices
-// of identities and administrator logins are not there.
+// them: no tenant answers so, and it can't be taken for a tenant's answer. Devices of identities are not there.
+//
+// Administrators. One logs in at the root realm, if Options.Administrator has a password, without a second
+// factor; the journeys of alpha and bravo can't be run. The session's cookie opens AM, a token of idmAdminClient the
+// rest, /environment with fr:idm:* alone, as clients of 2022 have it. Service accounts that it makes are the tenant's own, not the
+// group's. An OAuth2 client's own token opens IDM if IDM's authentication maps the client; other grants of the realms are refused.
+//
+// Logs are empty, and any key and secret will do; keys that are asked for are made and forgotten.
+//
+// Realms. Their aliases may be written, and nothing else. The root realm is listed since AM 9.0. The agent type
+// OAuth2Thing is empty before 8.1 and 404 since.
+//
+// Completeness (Options.Complete). IDM configuration that each real tenant has from the start answers by name where nobody
+// seeded it, and is not listed.
 package sim

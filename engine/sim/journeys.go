@@ -145,8 +145,19 @@ func (t *Tenant) routeNodes(r *request, target amTarget, rest []string) *reply {
 	if title == "" {
 		return refusal(http.StatusNotFound, "Resource '"+kind+"' not found")
 	}
-	if len(rest) == 2 && r.isAction("getType") {
-		return ok(object{"_id": kind, "name": title, "collection": true})
+	if len(rest) == 2 {
+		switch {
+		case r.isAction("getType"):
+			o := t.nodeType(kind, title)
+			if t.atLeast(9, 0) && strings.Contains(r.path, "/nodes/"+kind+"/"+version) {
+				o["_id"] = version // asked for below its version, it calls itself by that (recorded)
+			}
+			return ok(o)
+		case r.isAction("schema"):
+			return t.nodeSchema(kind, version)
+		case r.isAction("template"):
+			return t.nodeTemplate(kind, title, version)
+		}
 	}
 	a := t.serveFamily(r, target, family{remaining: -1, upsert: true, create: true,
 		check: func(t *Tenant, w *change) *reply { return checkNode(t, w, kind) },
@@ -178,10 +189,13 @@ func (t *Tenant) routeNodes(r *request, target amTarget, rest []string) *reply {
 func (t *Tenant) allNodeTypes() *reply {
 	names := maps.Clone(t.types.Names)
 	maps.Copy(names, t.taught)
+	for _, p := range t.store.in(designerRoot) {
+		o, _ := t.store.get(p)
+		names["designer-"+str(o["serviceName"])] = str(o["displayName"])
+	}
 	result := []any{}
 	for _, id := range slices.Sorted(maps.Keys(names)) {
-		result = append(result, object{"_id": id, "name": names[id], "collection": true,
-			"tags": []any{}, "metadata": object{"tags": []any{}}})
+		result = append(result, t.nodeType(id, names[id]))
 	}
 	return ok(object{"result": result})
 }

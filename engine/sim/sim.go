@@ -102,6 +102,10 @@ func NewGroup(o Options) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	schemas, err := loadNodeSchemas()
+	if err != nil {
+		return nil, err
+	}
 	added, err := loadDefaults()
 	if err != nil {
 		return nil, err
@@ -117,10 +121,10 @@ func NewGroup(o Options) (*Group, error) {
 		roles = slices.Insert(roles, 1, "uat")
 	}
 	for i, role := range roles {
-		g.tenants = append(g.tenants, newTenant(g, role, i, types, added))
+		g.tenants = append(g.tenants, newTenant(g, role, i, types, schemas, added))
 	}
 	if o.Standalone {
-		g.tenants = append(g.tenants, newTenant(g, "sandbox", alone, types, added))
+		g.tenants = append(g.tenants, newTenant(g, "sandbox", alone, types, schemas, added))
 	}
 	return g, nil
 }
@@ -156,10 +160,11 @@ const alone = -1
 // A Tenant is one simulated tenant; it is an http.Handler and keeps its state in
 // memory.
 type Tenant struct {
-	group *Group
-	role  string
-	place int // in group.tenants, from the lowest; or alone
-	types *nodeTypes
+	group   *Group
+	role    string
+	place   int // in group.tenants, from the lowest; or alone
+	types   *nodeTypes
+	schemas *nodeSchemas
 	defaults
 
 	store    *store
@@ -176,9 +181,9 @@ type Tenant struct {
 	promoteCalls, dryRuns int
 }
 
-func newTenant(g *Group, role string, place int, types *nodeTypes, added defaults) *Tenant {
+func newTenant(g *Group, role string, place int, types *nodeTypes, schemas *nodeSchemas, added defaults) *Tenant {
 	t := &Tenant{
-		group: g, role: role, place: place, types: types, defaults: added,
+		group: g, role: role, place: place, types: types, schemas: schemas, defaults: added,
 		store:    newStore(),
 		services: knownServices(),
 		taught:   map[string]string{},
