@@ -119,7 +119,7 @@ func openSandbox(start sandboxStart) (_ *sandbox, err error) {
 		return nil, err
 	}
 	if state != nil {
-		err = state.restore(sb.group)
+		err = state.restore(start.dir, sb.group)
 	} else {
 		err = seedSandbox(sb.group, start.seeds)
 		sb.group.Scale(start.scale)
@@ -324,26 +324,31 @@ func readSandboxState(dir string) (*sandboxState, error) {
 	}
 	var s sandboxState
 	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("read the sandbox's state: %w\nDelete %s to start anew", err, dir)
+		return nil, damagedSandbox(dir, "state.json", err)
 	}
 	if s.Format != sandboxFormat {
 		return nil, fmt.Errorf("the sandbox's state in %s is of another version of Lockstep\nDelete it to start anew", dir)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "service-account.jwk"))
 	if err != nil {
-		return nil, err
+		return nil, damagedSandbox(dir, "service-account.jwk", err)
 	}
 	var jwk jose.JSONWebKey
 	if err := json.Unmarshal(raw, &jwk); err != nil {
-		return nil, fmt.Errorf("read the sandbox's key: %w", err)
+		return nil, damagedSandbox(dir, "service-account.jwk", err)
 	}
 	key, ok := jwk.Key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("the sandbox's key in %s is no RSA key", dir)
+		return nil, damagedSandbox(dir, "service-account.jwk", errors.New("not an RSA key"))
 	}
 	s.key = key
 	s.changes, err = readChanges(filepath.Join(dir, "changes.ndjson"))
 	return &s, err
+}
+
+// damagedSandbox says which file of a sandbox's state can't be used, and the way out.
+func damagedSandbox(dir, file string, err error) error {
+	return fmt.Errorf("%s: the sandbox's state can't be read: %w\nPut the folder back from a copy, or delete %s to start anew from the seed", filepath.Join(dir, file), err, dir)
 }
 
 // readChanges reads the lines of a file that a process may have been killed over: a last line without its end
@@ -370,13 +375,13 @@ func readChanges(name string) ([][]byte, error) {
 	}
 }
 
-func (s *sandboxState) restore(g *sim.Group) error {
+func (s *sandboxState) restore(dir string, g *sim.Group) error {
 	if err := g.Restore(s.Group); err != nil {
-		return err
+		return damagedSandbox(dir, "state.json", err)
 	}
 	for i, line := range s.changes {
 		if err := g.Restore(line); err != nil {
-			return fmt.Errorf("changes.ndjson, line %d: %w", i+1, err)
+			return damagedSandbox(dir, fmt.Sprintf("changes.ndjson:%d", i+1), err)
 		}
 	}
 	return nil
@@ -405,6 +410,10 @@ func (sb *sandbox) save() error {
 		if err := engine.WriteFile(filepath.Join(sb.dir, "state.json"), data, 0o600); err != nil {
 			return err
 		}
+		// The new state is there for good before the changes that it holds go.
+		if err := syncDir(sb.dir); err != nil {
+			return err
+		}
 		f, err := os.OpenFile(filepath.Join(sb.dir, "changes.ndjson"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
 			return err
@@ -417,6 +426,16 @@ func (sb *sandbox) save() error {
 		sb.changes = f
 		return err
 	})
+}
+
+// syncDir makes the names in a folder durable; where folders can't be synced, the system sees to it.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = d.Sync() // Windows has no such thing
+	return d.Close()
 }
 
 func (sb *sandbox) stop() error {
