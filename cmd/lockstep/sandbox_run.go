@@ -242,8 +242,7 @@ func (sb *sandbox) listen(what, host string, port int, h http.Handler) (string, 
 	if err != nil {
 		return "", fmt.Errorf("listen for %s: %w\nAnother sandbox may be running; --port takes another port, --port 0 a free one", what, err)
 	}
-	// A client that opens connections and sends nothing, or sends without end, loses them again.
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: time.Minute, ErrorLog: nil}
+	s := sandboxServer(h)
 	sb.servers = append(sb.servers, s)
 	go func() { _ = s.Serve(l) }() // ends with ErrServerClosed when the sandbox is stopped
 	address := l.Addr().(*net.TCPAddr)
@@ -251,6 +250,12 @@ func (sb *sandbox) listen(what, host string, port int, h http.Handler) (string, 
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(address.Port)), nil
 	}
 	return address.String(), nil
+}
+
+// sandboxServer is a server where a client that opens connections and sends nothing, or sends without end, loses them
+// again.
+func sandboxServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: time.Minute, ErrorLog: nil}
 }
 
 // describe writes sandbox.json, and where the admin endpoint is.

@@ -2,14 +2,20 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/lockstep-gitops/lockstep/engine/repo"
+	"github.com/lockstep-gitops/lockstep/engine/sim"
 	"github.com/lockstep-gitops/lockstep/examples"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
@@ -160,4 +166,74 @@ func TestSandboxState(t *testing.T) {
 			t.Errorf("%s of %q: %v", c.file, c.text, err)
 		}
 	}
+}
+
+// pipes is a listener whose connections are made by dial.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, open := <-p; open {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+func (p pipes) dial() net.Conn {
+	ours, theirs := net.Pipe()
+	p <- theirs
+	return ours
+}
+
+// Who sends a header or a body a byte at a time, or nothing at all, is cut off; who asks is answered meanwhile.
+func TestSandboxSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, err := sim.NewGroup(sim.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, server := make(pipes), sandboxServer(g.Tenant("development"))
+		done := make(chan struct{})
+		go func() { _ = server.Serve(listener); close(done) }()
+		const put = "PUT /openidm/config/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+		for _, c := range []struct {
+			name, first, drip string
+			within            time.Duration
+		}{
+			{"nothing", "", "", 11 * time.Second},
+			{"a header a byte at a time", "GET / HTTP/1.1\r\n", "X", 11 * time.Second},
+			{"a body a byte at a time", put, "{", 121 * time.Second},
+		} {
+			conn := listener.dial()
+			var dripping sync.WaitGroup
+			dripping.Go(func() {
+				_, _ = io.WriteString(conn, c.first)
+				for c.drip != "" {
+					if _, err := io.WriteString(conn, c.drip); err != nil {
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			})
+			start := time.Now()
+			_, _ = io.Copy(io.Discard, conn) // until it is cut off
+			if took := time.Since(start); took > c.within {
+				t.Errorf("%s: cut off after %v only", c.name, took)
+			}
+			_ = conn.Close()
+			dripping.Wait()
+
+			asking := listener.dial()
+			go func() {
+				_, _ = io.WriteString(asking, "GET /am/json/serverinfo/* HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			}()
+			if answer, err := io.ReadAll(asking); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+				t.Errorf("beside %s: %v %.100s", c.name, err, answer)
+			}
+			_ = asking.Close()
+		}
+		close(listener)
+		<-done
+		_ = server.Close()
+	})
 }
