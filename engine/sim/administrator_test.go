@@ -55,6 +55,7 @@ func TestAdministrator(t *testing.T) {
 	c.anonymous(200, "GET", "/environment/info", nil, "Cookie", cookie)
 	c.anonymous(401, "GET", trees[:len(trees)-1]+"?_queryFilter=true", nil, "Cookie", cookie+"x")
 	info := c.anonymous(200, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session})
+	c.anonymous(200, "POST", "/am/json/realms/root/realms/alpha/sessions/?_action=getSessionInfo", m{"tokenId": session})
 	c.anonymous(401, "POST", "/am/json/realms/root/sessions/?_action=getSessionInfo", m{"tokenId": session + "x"})
 	if !strings.Contains(info.str("universalId"), "ou=am-config") || info.str("maxIdleExpirationTime") == "" {
 		t.Errorf("session: %s", info.text)

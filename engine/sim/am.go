@@ -94,14 +94,12 @@ func (t *Tenant) serveAM(r *request) *reply {
 	if target.rest[0] == "serverinfo" && len(target.rest) == 2 {
 		return t.serverInfo(r, target.rest[1])
 	}
-	if target.realm == "/" && r.method == http.MethodPost && len(target.rest) == 1 {
-		switch target.rest[0] {
-		case "authenticate":
+	if r.method == http.MethodPost && len(target.rest) == 1 {
+		switch {
+		case target.rest[0] == "authenticate" && target.realm == "/":
 			return t.authenticate(r)
-		case "sessions": // frodo has no more to show here than the session's own name
-			if r.action == "getSessionInfo" || r.action == "logout" {
-				return t.sessionActions(r)
-			}
+		case target.rest[0] == "sessions" && (r.action == "getSessionInfo" || r.action == "logout"):
+			return t.sessionActions(r) // of whatever realm frodo is set to, by no more than the session's own name
 		}
 	}
 	if a := t.authorize(r, "fr:am:*"); a != nil {

@@ -23,27 +23,33 @@ var installing sync.Mutex
 // frodoFolder installs frodo into the user's cache, once, and gives the folder that it is in.
 func frodoFolder(t *testing.T) string {
 	t.Helper()
+	return installed(t, "frodo-"+frodoVersion, "@rockcarver/frodo-cli@"+frodoVersion, filepath.Join(".bin", "frodo"))
+}
+
+// installed installs a package of npm into a folder of the user's cache, once; what is a file that it brings.
+func installed(t *testing.T, folder, name, what string) string {
+	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	dir := filepath.Join(cache, "lockstep-e2e", "frodo-"+frodoVersion)
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".bin", "frodo")); err == nil {
+	dir := filepath.Join(cache, "lockstep-e2e", folder)
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", what)); err == nil {
 		return dir
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		offline(t, "npm is not here, so frodo can't be installed")
+		offline(t, "npm is not here, so %s can't be installed", name)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	// npm is set up by the user's own files and variables: it gets them all.
-	c := command(t, dir, os.Environ(), npm, "install", "--no-fund", "--no-audit", "--prefix", dir, "@rockcarver/frodo-cli@"+frodoVersion)
+	c := command(t, dir, os.Environ(), npm, "install", "--no-fund", "--no-audit", "--prefix", dir, name)
 	if c.code != 0 {
-		offline(t, "npm can't install @rockcarver/frodo-cli@%s:\n%s", frodoVersion, c.output)
+		offline(t, "npm can't install %s:\n%s", name, c.output)
 	}
 	return dir
 }
@@ -169,6 +175,81 @@ func frodoImports(t *testing.T, f frodo) {
 	if out := ours(t, dir, nil, 2, "diff", "ours", "env:dev", "--exit-code"); !strings.Contains(out, "esv-made-by-frodo") {
 		t.Errorf("the variable that frodo made is missing in:\n%s", out)
 	}
+}
+
+// On a tenant of its own time, frodo exports everything at once, root realm and agents with it; and a person who has but
+// a name and a password saves a profile, for which frodo makes a service account.
+func TestFrodoOfItsTime(t *testing.T) {
+	t.Parallel()
+	folder := frodoFolder(t)
+	s := startSandbox(t, filepath.Join(repository(t), "examples", "quickstart", "config"), "--am-version", "8.0.0-SNAPSHOT")
+	dir := s.project(t)
+	f := frodo{folder, dir, s.frodo}
+	f.must(t, "config", "export", "-a", "-f", "all.json")
+	f.must(t, "config", "import", "-a", "-f", "all.json")
+	f.must(t, "agent", "list")
+	noDifferences(t, dir, nil, filepath.Join(repository(t), "examples", "quickstart", "config"), "env:dev")
+
+	host := ""
+	for _, v := range s.frodo {
+		if value, found := strings.CutPrefix(v, "FRODO_HOST="); found {
+			host = value
+		}
+	}
+	bare := frodo{folder, dir, nil}
+	if r := bare.run(t, "alpha", "conn", "save", host, "administrator@sandbox.example", read(t, s.secret)); r.code != 0 || !strings.Contains(r.output, "Created and added service account") {
+		t.Fatalf("frodo conn save: exit code %d\n%s", r.code, r.output)
+	}
+	if r := bare.run(t, "alpha", "journey", "list", host); r.code != 0 || !strings.Contains(r.output, "as service account") || !strings.Contains(r.output, "FrodoTest") {
+		t.Errorf("frodo journey list with the new account: exit code %d\n%s", r.code, r.output)
+	}
+}
+
+// libraryVersion is newer than the library that frodo brings.
+const libraryVersion = "3.3.3"
+
+// The program of somebody who uses frodo's library: it reads, writes and deletes what configuration is made of.
+const libraryProgram = `
+const { frodo } = require(process.env.LIBRARY);
+(async () => {
+  const f = frodo.createInstanceWithServiceAccount(process.env.FRODO_HOST, process.env.FRODO_SA_ID, process.env.FRODO_SA_JWK, 'alpha');
+  await f.login.getTokens();
+  const did = {};
+  const journeys = await f.authn.journey.exportJourneys();
+  did.journeys = Object.keys(journeys.trees).length;
+  await f.authn.journey.importJourneys(journeys, { deps: false, reUuid: false });
+  did.scripts = (await f.script.readScripts()).length;
+  did.nodeTypes = (await f.authn.node.readNodeTypes()).length;
+  did.themes = (await f.theme.readThemes()).length;
+  did.stores = (await f.secretStore.readSecretStores()).length;
+  await f.cloud.secret.createSecret('esv-library', 'hush', 'd', 'generic', true);
+  await f.cloud.secret.createVersionOfSecret('esv-library', 'hush2');
+  await f.cloud.secret.disableVersionOfSecret('esv-library', '1');
+  await f.cloud.secret.deleteVersionOfSecret('esv-library', '1');
+  did.versions = (await f.cloud.secret.readVersionsOfSecret('esv-library')).length;
+  await f.cloud.secret.deleteSecret('esv-library');
+  await f.idm.config.createConfigEntity('endpoint/library', { _id: 'endpoint/library', type: 'text/javascript', source: '1' });
+  await f.idm.config.deleteConfigEntity('endpoint/library');
+  await f.oauth2oidc.client.createOAuth2Client('library', { coreOAuth2ClientConfig: { userpassword: 'hush', scopes: { inherited: false, value: ['fr:idm:*'] } } });
+  did.token = !!(await f.oauth2oidc.endpoint.clientCredentialsGrant(process.env.FRODO_HOST, 'library', 'hush', 'fr:idm:*')).access_token;
+  await f.oauth2oidc.client.deleteOAuth2Client('library');
+  console.log('did ' + JSON.stringify(did));
+  process.exit(0);
+})().catch(e => { console.error(e.message, e.originalErrors || e.response?.data || ''); process.exit(1); });
+`
+
+func TestFrodoLibrary(t *testing.T) {
+	t.Parallel()
+	folder := installed(t, "frodo-lib-"+libraryVersion, "@rockcarver/frodo-lib@"+libraryVersion, filepath.Join("@rockcarver", "frodo-lib", "package.json"))
+	s := startSandbox(t, filepath.Join(repository(t), "examples", "quickstart", "config"))
+	dir := s.project(t)
+	write(t, filepath.Join(dir, "program.cjs"), libraryProgram)
+	env := append(slices.Clone(s.frodo), "LIBRARY="+filepath.Join(folder, "node_modules", "@rockcarver", "frodo-lib"), "FRODO_NO_CACHE=1")
+	r := command(t, dir, env, "node", "--no-warnings", filepath.Join(dir, "program.cjs"))
+	if r.code != 0 || !strings.Contains(r.output, `"stores":1`) || !strings.Contains(r.output, `"token":true`) || strings.Contains(r.output, `"journeys":0`) {
+		t.Fatalf("exit code %d\n%s", r.code, r.output)
+	}
+	noDifferences(t, dir, nil, filepath.Join(repository(t), "examples", "quickstart", "config"), "env:dev")
 }
 
 // Lockstep takes both clients' variables where there is no lockstep.yaml.

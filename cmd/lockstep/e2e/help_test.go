@@ -101,13 +101,14 @@ type sandbox struct {
 	yaml   string   // for lockstep.yaml
 	frodo  []string // the environment variables for frodo, as a shell sets them
 	shared []string // and those for fr-config-manager
+	secret string   // the file with the administrator's password
 }
 
 // startSandbox runs `lockstep sandbox` until the test ends. It goes by what the command prints, as a person does.
-func startSandbox(t *testing.T, seed string) sandbox {
+func startSandbox(t *testing.T, seed string, more ...string) sandbox {
 	t.Helper()
 	dir := t.TempDir()
-	c := exec.Command(lockstep, "sandbox", "--seed", seed, "--port", "0", "--phase", "100ms")
+	c := exec.Command(lockstep, append([]string{"sandbox", "--seed", seed, "--port", "0", "--phase", "100ms"}, more...)...)
 	c.Dir = dir
 	c.Env = []string{"HOME=" + dir, "NO_COLOR=1"}
 	stderr, err := os.Create(filepath.Join(dir, "stderr"))
@@ -148,6 +149,9 @@ func parseSandbox(t *testing.T, text string) sandbox {
 	var s sandbox
 	for block := range strings.SplitSeq(text, "\n\n") {
 		exports := shell(t, block)
+		if file, found := strings.CutPrefix(block, "A client without a service account logs in as administrator@sandbox.example, with the password in\n"); found {
+			s.secret = strings.TrimSpace(file)
+		}
 		switch {
 		case strings.HasPrefix(block, "environments:"):
 			s.yaml = block + "\n"
@@ -157,7 +161,7 @@ func parseSandbox(t *testing.T, text string) sandbox {
 			s.shared = exports
 		}
 	}
-	if s.yaml == "" || len(s.frodo) == 0 || len(s.shared) == 0 {
+	if s.secret == "" || s.yaml == "" || len(s.frodo) == 0 || len(s.shared) == 0 {
 		t.Fatalf("the sandbox does not tell how to reach it:\n%s", text)
 	}
 	return s
