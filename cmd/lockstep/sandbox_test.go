@@ -54,75 +54,80 @@ func TestSandboxHasWhatTenantsHave(t *testing.T) {
 	}
 }
 
+// scriptIn is the script that the test writes, as development holds it.
+func scriptIn(s *sandbox) string {
+	for _, d := range s.group.Tenant("development").Documents() {
+		if strings.HasSuffix(d.Path, "/scripts/s") {
+			return string(d.Body)
+		}
+	}
+	return ""
+}
+
+func openTestSandbox(t *testing.T, dir string) *sandbox {
+	t.Helper()
+	seed := schema.NewSet("a test")
+	sb, err := openSandbox(sandboxStart{dir: dir, seeds: map[string]*schema.Set{"": seed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sb
+}
+
+// changeScript puts a document as a client does: the change is kept before it is answered.
+func changeScript(t *testing.T, sb *sandbox, text string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/am/json/realms/root/authenticate", strings.NewReader("{}"))
+	password, err := os.ReadFile(sb.password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-OpenAM-Username", "administrator@sandbox.example")
+	r.Header.Set("X-OpenAM-Password", string(password))
+	tenant, w := sb.group.Tenant("development"), httptest.NewRecorder()
+	tenant.ServeHTTP(w, r)
+	var session struct{ TokenID string }
+	if err := json.Unmarshal(w.Body.Bytes(), &session); err != nil || session.TokenID == "" {
+		t.Fatalf("login: %d %s", w.Code, w.Body)
+	}
+	info := httptest.NewRecorder()
+	tenant.ServeHTTP(info, httptest.NewRequest(http.MethodGet, "/am/json/serverinfo/*", nil))
+	var server struct{ CookieName string }
+	if err := json.Unmarshal(info.Body.Bytes(), &server); err != nil {
+		t.Fatal(err)
+	}
+	r = httptest.NewRequest(http.MethodPut, "/am/json/realms/root/realms/alpha/scripts/s", strings.NewReader(`{"name":"n","script":"`+text+`","language":"JAVASCRIPT","context":"AUTHENTICATION_TREE_DECISION_NODE"}`))
+	r.AddCookie(&http.Cookie{Name: server.CookieName, Value: session.TokenID})
+	w = httptest.NewRecorder()
+	tenant.ServeHTTP(w, r)
+	if w.Code > 201 {
+		t.Fatalf("PUT: %d %s", w.Code, w.Body)
+	}
+}
+
+func copyOfFolder(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
 // A change that was answered is there again, at whatever moment the process ended; a damaged file is named with the way out.
 func TestSandboxState(t *testing.T) {
-	body := func(s *sandbox) string {
-		for _, d := range s.group.Tenant("development").Documents() {
-			if strings.HasSuffix(d.Path, "/scripts/s") {
-				return string(d.Body)
-			}
-		}
-		return ""
-	}
-	open := func(t *testing.T, dir string) *sandbox {
-		t.Helper()
-		seed := schema.NewSet("a test")
-		sb, err := openSandbox(sandboxStart{dir: dir, seeds: map[string]*schema.Set{"": seed}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sb
-	}
-	// change puts a document as a client does: the change is kept before it is answered.
-	change := func(t *testing.T, sb *sandbox, text string) {
-		t.Helper()
-		r := httptest.NewRequest(http.MethodPost, "/am/json/realms/root/authenticate", strings.NewReader("{}"))
-		password, err := os.ReadFile(sb.password)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("X-OpenAM-Username", "administrator@sandbox.example")
-		r.Header.Set("X-OpenAM-Password", string(password))
-		tenant, w := sb.group.Tenant("development"), httptest.NewRecorder()
-		tenant.ServeHTTP(w, r)
-		var session struct{ TokenID string }
-		if err := json.Unmarshal(w.Body.Bytes(), &session); err != nil || session.TokenID == "" {
-			t.Fatalf("login: %d %s", w.Code, w.Body)
-		}
-		info := httptest.NewRecorder()
-		tenant.ServeHTTP(info, httptest.NewRequest(http.MethodGet, "/am/json/serverinfo/*", nil))
-		var server struct{ CookieName string }
-		if err := json.Unmarshal(info.Body.Bytes(), &server); err != nil {
-			t.Fatal(err)
-		}
-		r = httptest.NewRequest(http.MethodPut, "/am/json/realms/root/realms/alpha/scripts/s", strings.NewReader(`{"name":"n","script":"`+text+`","language":"JAVASCRIPT","context":"AUTHENTICATION_TREE_DECISION_NODE"}`))
-		r.AddCookie(&http.Cookie{Name: server.CookieName, Value: session.TokenID})
-		w = httptest.NewRecorder()
-		tenant.ServeHTTP(w, r)
-		if w.Code > 201 {
-			t.Fatalf("PUT: %d %s", w.Code, w.Body)
-		}
-	}
-	copyOf := func(t *testing.T, dir string) string {
-		t.Helper()
-		to := t.TempDir()
-		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		return to
-	}
 	dir := t.TempDir()
-	sb := open(t, dir)
-	first := copyOf(t, dir) // as it was before any change
-	change(t, sb, "b25l")
-	change(t, sb, "dHdv")
-	killed := copyOf(t, dir)
+	sb := openTestSandbox(t, dir)
+	first := copyOfFolder(t, dir) // as it was before any change
+	changeScript(t, sb, "b25l")
+	changeScript(t, sb, "dHdv")
+	killed := copyOfFolder(t, dir)
 	if err := sb.close(); err != nil {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{"ended": dir, "killed": killed} {
-		sb := open(t, dir)
-		if got := body(sb); !strings.Contains(got, "dHdv") {
+		sb := openTestSandbox(t, dir)
+		if got := scriptIn(sb); !strings.Contains(got, "dHdv") {
 			t.Errorf("%s: the second change is missing: %s", name, got)
 		}
 		if err := sb.close(); err != nil {
@@ -135,15 +140,15 @@ func TestSandboxState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		half := copyOf(t, killed)
+		half := copyOfFolder(t, killed)
 		if name == "changes.ndjson" {
 			data = append(data, `{"tenants":{"develop`...)
 		}
 		if err := os.WriteFile(filepath.Join(half, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		sb := open(t, half)
-		if got := body(sb); !strings.Contains(got, "dHdv") {
+		sb := openTestSandbox(t, half)
+		if got := scriptIn(sb); !strings.Contains(got, "dHdv") {
 			t.Errorf("in the middle, %s: the second change is missing: %s", name, got)
 		}
 		if err := sb.close(); err != nil {
@@ -157,7 +162,7 @@ func TestSandboxState(t *testing.T) {
 		{"changes.ndjson", "{}\n\x00\x00\n", "changes.ndjson:2"},
 		{"service-account.jwk", "{}", "service-account.jwk"},
 	} {
-		damaged := copyOf(t, first)
+		damaged := copyOfFolder(t, first)
 		if err := os.WriteFile(filepath.Join(damaged, c.file), []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}

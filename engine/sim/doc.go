@@ -99,7 +99,8 @@
 // imported and seeded entities only. Of a node type, schema, template and getType tell what was
 // recorded: a whole schema of one, attributes with their types of those of which nodes were seen, tags and
 // help of all; a custom type's schema is made of its properties. Elsewhere schema and template answer an empty
-// object schema. Agents get their default attributes when they are made, and none on an update. Policy sets and resource types don't check the policies that use them.
+// object schema. Agents get their default attributes when they are made, and none on an update. Policy sets
+// and resource types don't check the policies that use them.
 //
 // IDM. A plain password of external.email is stored as a $crypto block; no other value
 // is encrypted on write. Relationships are stored as sent. PATCH knows add, replace and
@@ -129,8 +130,9 @@
 //
 // Administrators. One logs in at the root realm, if Options.Administrator has a password, without a second
 // factor; the journeys of alpha and bravo can't be run. The session's cookie opens AM, a token of idmAdminClient the
-// rest, /environment with fr:idm:* alone, as clients of 2022 have it. Service accounts that it makes are the tenant's own, not the
-// group's. An OAuth2 client's own token opens IDM if IDM's authentication maps the client; other grants of the realms are refused.
+// rest, /environment with fr:idm:* alone, as clients of 2022 have it. Service accounts that it makes are
+// the tenant's own, not the group's. An OAuth2 client's own token opens IDM if IDM's authentication maps the
+// client; other grants of the realms are refused.
 //
 // Logs are empty, and any key and secret will do; keys that are asked for are made and forgotten.
 //
