@@ -182,7 +182,9 @@ type FrConfig struct {
 	Path   string // "realms/{realm}/scripts/scripts-config/{id}.json"; {name} is the name made safe
 	Member string // several resources share the file: where this one's is; "/corsServices/*" is a list, "/{id}" has the id for its name
 	// Wrap is the member that holds the body, where the file has others beside it: they are the body's too.
-	Wrap    string
+	Wrap string
+	// Also is where older releases of the tool kept it; what stands there is read, and stays there.
+	Also    string
 	Include []Include
 	// Own says that fr-config-manager has no place for the type: the path is ours, and it skips the file.
 	Own bool

@@ -80,6 +80,7 @@ var scriptTypes = []Type{
 		Protected: func(r *Resource) bool { d, _ := r.Body["default"].(bool); return d },
 		FrConfig: FrConfig{
 			Path:    "realms/{realm}/scripts/scripts-config/{id}.json",
+			Also:    "realms/{realm}/scripts/{name}.json",
 			Include: []Include{{Pattern: "/script", Base: "realms/{realm}/scripts", Name: "scripts-content/{/context}/{name}.js"}},
 		},
 		Frodo: Frodo{Section: "script"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-gitops/lockstep/placeholders"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -28,29 +29,34 @@ func frConfigPatterns() []*pathPattern {
 	var out []*pathPattern
 	byPath := map[string]*pathPattern{}
 	for _, t := range schema.Types() {
-		if t.FrConfig.Path == "" {
-			continue
-		}
-		p := byPath[t.FrConfig.Path]
-		if p == nil {
-			p = &pathPattern{}
-			for seg := range strings.SplitSeq(hideSlashes(t.FrConfig.Path), "/") {
-				pre, after, ok := strings.Cut(seg, "{")
-				variable, post, _ := strings.Cut(after, "}")
-				variable, rest := strings.CutSuffix(variable, "...")
-				p.segs = append(p.segs, pathSegment{pre, variable, post, rest})
-				p.literal += len(pre) + len(post)
-				if !ok {
-					p.literal += 100
-				}
+		for _, where := range []string{t.FrConfig.Path, t.FrConfig.Also} {
+			if where == "" {
+				continue
 			}
-			byPath[t.FrConfig.Path] = p
-			out = append(out, p)
+			if byPath[where] == nil {
+				byPath[where] = newPathPattern(where)
+				out = append(out, byPath[where])
+			}
+			byPath[where].types = append(byPath[where].types, t)
 		}
-		p.types = append(p.types, t)
 	}
 	slices.SortStableFunc(out, func(a, b *pathPattern) int { return b.literal - a.literal })
 	return out
+}
+
+func newPathPattern(where string) *pathPattern {
+	p := &pathPattern{}
+	for seg := range strings.SplitSeq(hideSlashes(where), "/") {
+		pre, after, ok := strings.Cut(seg, "{")
+		variable, post, _ := strings.Cut(after, "}")
+		variable, rest := strings.CutSuffix(variable, "...")
+		p.segs = append(p.segs, pathSegment{pre, variable, post, rest})
+		p.literal += len(pre) + len(post)
+		if !ok {
+			p.literal += 100
+		}
+	}
+	return p
 }
 
 // hideSlashes takes the slashes out of variables such as {/_type/_id}, so that paths split at slashes.
@@ -255,7 +261,7 @@ func (l *loader) frResource(m frMatch, t *schema.Type, realm, parent string, bod
 		l.broken(t, realm, named)
 		return
 	}
-	if id := m.vars["id"]; id != "" && pointer == "" && !t.IDByPath() && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
+	if id := m.vars["id"]; id != "" && pointer == "" && !t.IDByPath() && !placeholders.Has(k.ID) && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
 		l.add(schema.Diagnostic{
 			Code: "id-mismatch", Severity: schema.Warning, Key: k, Pos: src.At("/_id"),
 			Message: fmt.Sprintf("the file is called %s and the resource in it %s", path.Base(m.f.Name), k.ID),
