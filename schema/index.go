@@ -141,3 +141,26 @@ func (x *indexer) value(at string, depth int) bool {
 	}
 	return true
 }
+
+// wrapped is where the file has what the resource has at pointer: an agent's values stand in it as
+// {"inherited": false, "value": v}, and in the resource as v.
+func (f *File) wrapped(pointer string) string {
+	f.wrapping.Do(func() { f.wraps = bytes.Contains(f.Data, []byte(`"inherited"`)) })
+	if !f.wraps {
+		return pointer
+	}
+	at, segs := "", splitPointer(pointer)
+	for i, seg := range segs {
+		at += Pointer(seg)
+		if i+1 < len(segs) && (segs[i+1] == "value" || segs[i+1] == "inherited") {
+			continue // the resource keeps the wrapping of what a group gives
+		}
+		if _, _, ok := f.locate(at + "/inherited"); !ok {
+			continue
+		}
+		if _, _, ok := f.locate(at + "/value"); ok {
+			at += "/value"
+		}
+	}
+	return at
+}

@@ -39,8 +39,9 @@ type File struct {
 	// a File of its own, whose places are still those of the whole file.
 	LinesBefore int
 
-	lines, containers sync.Once
-	index             fileIndex
+	lines, containers, wrapping sync.Once
+	index                       fileIndex
+	wraps                       bool // some values stand as {"inherited": false, "value": v}
 }
 
 // PartKind says what a Part's file holds.
@@ -128,6 +129,7 @@ func (s *Source) At(pointer string) Pos {
 }
 
 func locatePos(f *File, pointer string) Pos {
+	pointer = f.wrapped(pointer)
 	for {
 		if start, end, ok := f.locate(pointer); ok {
 			return spanPos(f, start, end)
@@ -182,7 +184,7 @@ func (s *Source) AtText(pointer, text string, start, end int) Pos {
 
 // inString maps offsets in a decoded string back into the JSON string's raw text.
 func inString(f *File, pointer string, start, end int) Pos {
-	from, to, ok := f.locate(pointer)
+	from, to, ok := f.locate(f.wrapped(pointer))
 	if !ok || f.Data[from] != '"' {
 		return locatePos(f, pointer)
 	}
