@@ -23,6 +23,8 @@ number must; a bare "&{esv.port}" takes the expressionType of the ESV.
 {"_id": "s1", "name": "S", "language": "JAVASCRIPT", "context": "LIBRARY", "script": "exports.a = 1;"}
 -- global/email-provider/external.email.json --
 {"host": "mail.example.com", "port": {"$int": "&{aic.smtp.port|25}"}, "from": "a@example.com", "auth": {"enable": false}}
+`, `-- global/managed-object/thing.json --
+{"name": "thing", "schema": {"description": null, "icon": "fa-database", "properties": {"name": {"type": "string", "title": null}}, "required": ["name"]}}
 `)),
 		define(Code{
 			Name: "schema-unknown-property", Severity: Warning, Summary: "a property is not one the type is known to have",

@@ -414,7 +414,7 @@ func excused(value any, keyword string) bool {
 }
 
 // plain copies a body with a value of the right type in the place of each coercing object, and
-// without nulls where null means absent.
+// without nulls: AM answers null for what is not set, and IDM's admin UI writes it there.
 func (v *shape) plain(value any) any {
 	switch x := value.(type) {
 	case map[string]any:
@@ -426,7 +426,7 @@ func (v *shape) plain(value any) any {
 			if own, ok := inherited(e); ok && v.t.API.Inherited {
 				e = own
 			}
-			if e != nil || !v.t.NullIsAbsent {
+			if e != nil {
 				out[k] = v.plain(e)
 			}
 		}
