@@ -43,6 +43,8 @@ The value is not shown. Vendor documentation: ESV secrets.`,
 `, `-- alpha/journey/L.json --
 {"_id": "L", "entryNodeId": "n1", "nodes": {"n1": {"displayName": "A", "nodeType": "LdapDecisionNode", "connections": {"TRUE": "@Success", "FALSE": "@Failure", "LOCKED": "@Failure", "CANCELLED": "@Failure", "EXPIRED": "@Failure"}}},
  "nodeConfigs": {"n1": {"_type": {"_id": "LdapDecisionNode"}, "primaryServers": ["l:1389"], "accountSearchBaseDn": ["o=example"], "adminPassword": «"hunter2"»}}}
+`, `-- global/secret/esv-smtp.json --
+{"_id": "esv-smtp", "description": "SMTP", "encoding": "generic", "useInPlaceholders": true, "valueBase64": «"hunter2!"»}
 `),
 			good(`-- global/email-provider/external.email.json --
 {"host": "mail.example.com", "port": 25, "from": "a@example.com", "auth": {"enable": true, "username": "u", "password": {"$string": "&{esv.smtp.password}"}}}

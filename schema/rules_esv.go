@@ -210,7 +210,7 @@ func (c *checker) declaredValue(r *Resource) (value, pointer string, ok bool) {
 			return "", "", false
 		}
 		plain, ok := DecodeBase64(coded)
-		if !ok {
+		if t, _ := TypeOf(r.Type); !ok && !slices.Contains(t.Secret, "/valueBase64") { // else it is a plain-text secret
 			c.report(r, "/valueBase64", "esv-value", "the value is not base64", `Encode it, or leave it to the environment: "${NAME}".`)
 		}
 		return plain, "/valueBase64", ok
