@@ -72,6 +72,8 @@ within {{#if}} are not judged.
 `),
 			good(`-- global/email-template/t.json --
 {"_id": "emailTemplate/t", "from": "a@example.com", "subject": {"en": "Hi"}, "message": {"en": "<p>one<p>two<br><img src=x><ul><li>a<li>b</ul>{{#if a}}<div>{{else}}<div class=\"b\">{{/if}}x</div>"}}
+`, `-- global/email-template/t.json --
+{"_id": "emailTemplate/t", "from": "a@example.com", "subject": {"en": "Hi"}, "message": {"en": "# Hi\n\nSee <https://example.com> or write to <help@example.com>.\n<!--[if mso]><v:roundrect><![endif]-->"}}
 `)),
 		define(Code{
 			Name: "email-template-css", Severity: Warning, Summary: "an email template's styles can't be read",

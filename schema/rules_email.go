@@ -198,6 +198,11 @@ func endIsOptional(tag string) bool {
 	}, tag)
 }
 
+// isAutolink says whether Markdown makes a link of what looks like a tag: <https://example.com>, <a@example.com>.
+func isAutolink(tag string) bool {
+	return strings.HasSuffix(tag, ":") || strings.Contains(tag, "@") || strings.HasPrefix(tag, "mailto:")
+}
+
 var handlebarsExpr = lazily(`(?s)\{\{\{?.*?\}?\}\}`)
 
 // htmlFault finds the first tag without a partner. Tags within Handlebars blocks may be there or not
@@ -228,7 +233,7 @@ func htmlFault(text string) (offset, end int, why string, bad bool) {
 		}
 		name, _ := z.TagName()
 		tag := string(name)
-		if kind != html.StartTagToken && kind != html.EndTagToken || endIsOptional(tag) {
+		if kind != html.StartTagToken && kind != html.EndTagToken || endIsOptional(tag) || isAutolink(tag) {
 			continue
 		}
 		if kind == html.StartTagToken {
