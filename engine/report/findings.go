@@ -252,11 +252,17 @@ func (p *printer) unmanaged(us []schema.Unmanaged) {
 	}
 	before := "not managed yet:  "
 	for _, u := range us {
-		word := "files"
+		word, kind := "files", " of "+clean(u.Type)
 		if len(u.Files) == 1 {
 			word = "file "
 		}
-		p.line(p.o.Style.dim(fmt.Sprintf("%s%*s %s of %s", before, digits, number(len(u.Files)), word, clean(u.Type))))
+		if u.Type == schema.OtherKind {
+			kind = " of no known type: " + clean(u.Files[0])
+			if len(u.Files) > 1 {
+				kind += ", …"
+			}
+		}
+		p.line(p.o.Style.dim(fmt.Sprintf("%s%*s %s%s", before, digits, number(len(u.Files)), word, kind)))
 		before = strings.Repeat(" ", len(before))
 	}
 }
