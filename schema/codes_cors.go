@@ -6,7 +6,8 @@ func corsCodes() []registered {
 			Name: "cors-wildcard-origin", Severity: Warning, Summary: "every web site may call the tenant's API",
 			Explain: `"*" lets a page of any site read the API's answers in its visitors' browsers. With
 allowCredentials it could do so as the visitor, and it is an error then. The vendor does
-not support wildcards in AM's accepted origins.
+not support wildcards in AM's accepted origins. IDM's own filter comes with "*" and without
+credentials on every tenant: that is an info.
 
   bad    "acceptedOrigins": ["*"]
   good   "acceptedOrigins": ["https://app.example.com"]
@@ -15,6 +16,8 @@ Vendor documentation: Configure CORS.`,
 		},
 			bad(`-- global/cors/c.json --
 {"_id": "c", "acceptedOrigins": [«"*"»]}
+`, `-- global/cors-idm/cors.json --
+{"_id": "servletfilter/cors", "initParams": {"allowedOrigins": «"*"», "allowCredentials": true}}
 `),
 			good(`-- global/cors/c.json --
 {"_id": "c", "acceptedOrigins": ["https://app.example.com"]}

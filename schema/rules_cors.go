@@ -12,6 +12,8 @@ import (
 // commas.
 type CORS struct {
 	Origins, Methods, Credentials string // pointers
+	// Open says that the product's own default lets every origin in, without credentials.
+	Open bool
 }
 
 // checkCORS checks origins and methods (documentation, "Configure CORS").
@@ -21,7 +23,7 @@ func checkCORS(c *checker, t *Type, r *Resource) {
 	}
 	credentials, _ := Lookup(r.Body, t.CORS.Credentials)
 	for _, e := range listElements(r.Body, t.CORS.Origins) {
-		c.origin(r, e, credentials == true)
+		c.origin(t, r, e, credentials == true)
 	}
 	for _, e := range listElements(r.Body, t.CORS.Methods) {
 		if upper := strings.ToUpper(e.value); e.value != upper && !placeholders.Has(e.value) {
@@ -52,7 +54,7 @@ func listElements(body map[string]any, pointer string) []element {
 	return out
 }
 
-func (c *checker) origin(r *Resource, e element, credentials bool) {
+func (c *checker) origin(t *Type, r *Resource, e element, credentials bool) {
 	if placeholders.Has(e.value) {
 		return
 	}
@@ -62,6 +64,8 @@ func (c *checker) origin(r *Resource, e element, credentials bool) {
 		if credentials {
 			d.Message = "every web site may call the tenant's API with its visitors' cookies"
 			d.Severity = Error
+		} else if t.CORS.Open {
+			d.Severity = Info
 		}
 		return
 	}
