@@ -271,17 +271,15 @@ func checkReferences(c *checker, t *Type, r *Resource) {
 		if ref.Soft && !(ref.Link != nil && ref.Link.HardIfAny && c.hasAny(ref.To)) {
 			d.Severity = Warning
 		}
-		if c.isPartialExport(ref.To.Type) {
-			d.Severity = Warning
-			d.Hint = fmt.Sprintf("The export holds no %s at all. If the tenant has it, all is well.", singular(ref.To.Type))
+		if len(c.set.OfType(ref.To.Type)) == 0 && (ref.Soft || c.set.Layout == "frodo") {
+			// A source without any is a part of a tenant's configuration: frodo exports one type at a time,
+			// with or without what it refers to, and not every repository keeps every type.
+			if d.Severity = Warning; ref.Soft {
+				d.Severity = Info
+			}
+			d.Hint = fmt.Sprintf("The source holds no %s at all. If the tenant has it, all is well.", singular(ref.To.Type))
 		}
 	}
-}
-
-// isPartialExport says whether the set is of frodo's exports and has nothing of that type: frodo
-// exports one type at a time, with or without what it refers to.
-func (c *checker) isPartialExport(typ string) bool {
-	return c.set.Layout == "frodo" && len(c.set.OfType(typ)) == 0
 }
 
 func (c *checker) missingMessage(t *Type, r *Resource, ref Reference) string {
