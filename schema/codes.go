@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -10,9 +11,18 @@ type Code struct {
 	Name     string
 	Severity Severity // unless the user chooses another
 	Summary  string   // one line
-	Explain  string   // why it matters, a bad and a good example, where it is documented
+	Explain  string   // why it matters, a bad and a good example
+	Docs     string   // the sections of the vendor's documentation that speak of it; empty where none does
 	// Secret: the finding is about a secret, so that no excerpt of the file is shown.
 	Secret bool
+}
+
+// Help is the whole explanation: why it matters, examples, and where it is documented.
+func (c Code) Help() string {
+	if c.Docs == "" {
+		return c.Explain
+	}
+	return c.Explain + "\n\n" + documented + c.Docs + "."
 }
 
 // A Case is a small configuration in txtar form that shows when a code is found and when it is not:
@@ -43,7 +53,12 @@ type (
 func bad(first Case, more ...Case) positives  { return positives{first, more} }
 func good(first Case, more ...Case) negatives { return negatives{first, more} }
 
+// documented begins the end of an explanation, which names the sections of the vendor's documentation.
+const documented = "Vendor documentation: "
+
 func define(c Code, b positives, g negatives) registered {
+	text, docs, _ := strings.Cut(c.Explain, documented)
+	c.Explain, c.Docs = strings.TrimSpace(text), strings.TrimSuffix(strings.Join(strings.Fields(docs), " "), ".")
 	return registered{c, append([]Case{b.first}, b.more...), append([]Case{g.first}, g.more...)}
 }
 

@@ -58,10 +58,13 @@ Vendor documentation: Configure CORS ("Use only uppercase characters").`,
 `)),
 		define(Code{
 			Name: "cors-name", Severity: Error, Summary: "a CORS configuration's name has other characters",
-			Explain: `Vendor documentation, Configure CORS: "Use only numerals, letters, and hyphens (-)".
+			Explain: `The tenant takes numerals, letters and hyphens in the name of a CORS configuration, and
+nothing else.
 
   bad    "_id": "my app"
-  good   "_id": "my-app"`,
+  good   "_id": "my-app"
+
+Vendor documentation: Configure CORS ("Use only numerals, letters, and hyphens").`,
 		},
 			bad(`-- global/cors/my%20app.json --
 {"_id": «"my app"», "acceptedOrigins": ["https://app.example.com"]}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lockstep-gitops/lockstep/engine/report"
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
@@ -19,17 +21,48 @@ func newExplainCommand(a *app) *cobra.Command {
 			return codeNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			format, err := a.outputs(report.Text, report.JSON)
+			if err != nil {
+				return err
+			}
+			codes := schema.Codes()
+			if len(args) > 0 {
+				c, ok := schema.CodeOf(args[0])
+				if !ok {
+					return unknown("code", args[0], codeNames())
+				}
+				codes = []schema.Code{c}
+			}
+			if format == report.JSON {
+				return explainJSON(a, codes)
+			}
 			if len(args) == 0 {
 				return listCodes(a)
 			}
-			c, ok := schema.CodeOf(args[0])
-			if !ok {
-				return unknown("code", args[0], codeNames())
-			}
-			_, err := fmt.Fprintf(a.stdout, "%s  (%s)\n%s\n\n%s\n", a.style(a.stdout).Bold(c.Name), c.Severity, c.Summary, c.Explain)
+			c := codes[0]
+			_, err = fmt.Fprintf(a.stdout, "%s  (%s)\n%s\n\n%s\n", a.style(a.stdout).Bold(c.Name), c.Severity, c.Summary, c.Help())
 			return err
 		},
 	}
+}
+
+// explainJSON writes the codes for programs: what a finding means, and where it is documented.
+func explainJSON(a *app, codes []schema.Code) error {
+	type row struct {
+		Code          string `json:"code"`
+		Severity      string `json:"severity"`
+		Summary       string `json:"summary"`
+		Explanation   string `json:"explanation"`
+		Documentation string `json:"documentation,omitempty"` // sections of the vendor's documentation
+	}
+	rows := make([]row, len(codes))
+	for i, c := range codes {
+		rows[i] = row{c.Name, c.Severity.String(), c.Summary, c.Explain, c.Docs}
+	}
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(map[string]any{"codes": rows})
 }
 
 func codeNames() []string {

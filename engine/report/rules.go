@@ -14,7 +14,10 @@ func sarifRuleOf(code string) sarifRule {
 		rule.Short = &sarifMessage{info.Summary}
 	}
 	if info.Explain != "" {
-		rule.Full, rule.Help = &sarifMessage{info.Summary}, &sarifMessage{info.Explain}
+		rule.Full, rule.Help = &sarifMessage{info.Summary}, &sarifMessage{info.Help()}
+	}
+	if info.Docs != "" {
+		rule.Properties = &sarifRuleProperties{info.Docs}
 	}
 	return rule
 }

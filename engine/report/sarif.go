@@ -35,6 +35,11 @@ type (
 		Full    *sarifMessage  `json:"fullDescription,omitempty"`
 		Help    *sarifMessage  `json:"help,omitempty"`
 		Default *sarifDefaults `json:"defaultConfiguration,omitempty"`
+
+		Properties *sarifRuleProperties `json:"properties,omitempty"`
+	}
+	sarifRuleProperties struct {
+		Documentation string `json:"documentation"` // the sections of the vendor's documentation
 	}
 	sarifDefaults struct {
 		Level string `json:"level"`
