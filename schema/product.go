@@ -3,6 +3,8 @@ package schema
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -34,19 +36,25 @@ var productScripts = sync.OnceValue(func() map[string]productScript {
 // isProductDefault says whether the product itself brings the resource.
 func isProductDefault(k Key) bool {
 	t, ok := TypeOf(k.Type)
-	if !ok || !t.Libraries {
-		return false
-	}
-	_, ok = productScripts()[k.ID]
-	return ok
+	return ok && t.Brings != nil && t.Brings(k.ID)
 }
 
-// ProductDefault returns a resource that the product brings, as far as it is known: without its text.
+func isProductScript(id string) bool { _, ok := productScripts()[id]; return ok }
+
+// isProductObject knows the managed objects that each tenant has from the start, for each realm.
+func isProductObject(id string) bool {
+	realm, name, _ := strings.Cut(id, "_")
+	return slices.Contains([]string{"alpha", "bravo"}, realm) &&
+		slices.Contains([]string{"user", "role", "assignment", "organization", "group", "application", "aiagent", "aiagentprivilege"}, name)
+}
+
+// ProductDefault returns a script that the product brings, as far as it is known: without its text.
 func ProductDefault(k Key) (*Resource, bool) {
-	if !isProductDefault(k) {
+	t, known := TypeOf(k.Type)
+	s, ok := productScripts()[k.ID]
+	if !known || !t.Libraries || !ok {
 		return nil, false
 	}
-	s := productScripts()[k.ID]
 	return &Resource{Key: k, Body: map[string]any{
 		"_id": s.ID, "name": s.Name, "context": s.Context, "language": "JAVASCRIPT", "default": true, "evaluatorVersion": "1.0",
 		"description": "Comes with the product", "script": "// The product's own script; its text is not kept here.\n",

@@ -45,6 +45,9 @@ type Type struct {
 	Links      []Link    // values that name other resources: order, dangling checks
 	Volatile   []string  // patterns of what the server owns or rewrites: never a difference
 	Defaults   []Default // what the server adds when it is absent: no difference
+	// Brings says of an id that the product itself brings the resource: a reference to it never dangles, though
+	// exports and repositories leave it out.
+	Brings func(id string) bool
 	// NullIsAbsent: AM answers null for what is not set.
 	NullIsAbsent bool
 	// PerTenant are patterns of values that a repository may keep as ${NAME}, to be filled from the

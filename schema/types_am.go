@@ -76,7 +76,7 @@ var scriptTypes = []Type{
 		Volatile:  []string{"/_rev", "/createdBy", "/creationDate", "/lastModifiedBy", "/lastModifiedDate", "/default", "/exports"},
 		Defaults:  []Default{{"/evaluatorVersion", "1.0"}, {"/description", ""}},
 		Text:      []Text{{"/script", "{/language}"}},
-		Libraries: true,
+		Libraries: true, Brings: isProductScript,
 		Protected: func(r *Resource) bool { d, _ := r.Body["default"].(bool); return d },
 		FrConfig: FrConfig{
 			Path:    "realms/{realm}/scripts/scripts-config/{id}.json",
@@ -155,6 +155,8 @@ var realmTypes = []Type{
 		Links: []Link{
 			{Pattern: "/treeMapping/*", To: "journey", Soft: true, Code: "service-missing-journey"},
 			{Pattern: "/pluginsConfig/*Script", To: "script", None: []string{"[Empty]"}, Code: "service-missing-script"},
+			{Pattern: "/coreOAuth2Config/*Script", To: "script", None: []string{"[Empty]"}, Code: "service-missing-script"},
+			{Pattern: "/advancedOAuth2Config/passwordGrantAuthService", To: "journey", None: []string{"[Empty]", "PasswordGrant"}, Soft: true, Code: "service-missing-journey"},
 			{Pattern: "/transportType", When: map[string][]string{"/_type/_id": {"email"}}, To: "service-child", Soft: false, None: []string{"default-smtp"},
 				Names: func(v string) string { return "email/smtpTransports/" + v }, Code: "service-missing-transport"},
 		},
@@ -282,6 +284,8 @@ var journeyTypes = []Type{
 			{Pattern: "/nodeConfigs/*/idpEntityId", When: map[string][]string{"/_type/_id": {"product-Saml2Node"}}, To: "saml-remote", ByName: true, Soft: true, HardIfAny: true, Code: "journey-missing-saml-entity"},
 			{Pattern: "/nodes/*/nodeType", To: "custom-node", Soft: true, Names: customNode, Code: missingReference},
 			{Pattern: "/nodeConfigs/*/nodes/*/nodeType", To: "custom-node", Soft: true, Names: customNode, Code: missingReference},
+			{Pattern: "/identityResource", To: "managed-object", Soft: true, Names: managedName, Code: missingReference},
+			{Pattern: "/nodeConfigs/*/identityResource", To: "managed-object", Soft: true, Names: managedName, Code: missingReference},
 			{Pattern: "/nodeConfigs/*/stage", When: map[string][]string{"/_type/_id": {"PageNode"}}, To: "theme", Soft: true, Names: stageTheme, Code: "journey-missing-theme"},
 		},
 		Stub: func(body map[string]any) map[string]any {
@@ -421,11 +425,15 @@ var authorizationTypes = []Type{
 			{Pattern: "/applicationName", To: "policy-set", None: productPolicySets, Soft: true, HardIfAny: true, Code: "policy-missing-reference"},
 			{Pattern: "/resourceTypeUuid", To: "resource-type", None: productResourceTypes, Soft: true, HardIfAny: true, Code: "policy-missing-reference"},
 			{Pattern: "/**/scriptId", To: "script", Soft: true, Code: missingReference},
+			{Pattern: "/**/authenticateToService", To: "journey", Soft: true, Names: policyJourney, Code: missingReference},
 		},
 		FrConfig: FrConfig{Path: "realms/{realm}/authorization/policy-sets/{/applicationName}/policies/{id}.json"},
 		Frodo:    Frodo{Section: "policy"},
 	},
 }
+
+// policyJourney takes the journey out of a policy's condition, which may name its realm too: "/alpha:Login".
+func policyJourney(service string) string { return service[strings.LastIndexByte(service, ':')+1:] }
 
 // customNode gives the id of the custom node that a node's type is: "designer-<serviceName>"
 // (tenant-api, section 10.3).

@@ -117,11 +117,8 @@ var idmTypes = []Type{
 			{Pattern: "/schema/properties/*/resourceCollection/*/path", To: "managed-object", Soft: true, Names: managedName, Code: missingReference},
 			{Pattern: "/schema/properties/*/items/resourceCollection/*/path", To: "managed-object", Soft: true, Names: managedName, Code: missingReference},
 		},
-		Protected: func(r *Resource) bool {
-			realm, name, _ := strings.Cut(r.ID, "_")
-			return slices.Contains([]string{"alpha", "bravo"}, realm) &&
-				slices.Contains([]string{"user", "role", "assignment", "organization", "group", "application", "aiagent", "aiagentprivilege"}, name)
-		},
+		Brings:    isProductObject,
+		Protected: func(r *Resource) bool { return isProductObject(r.ID) },
 		FrConfig: FrConfig{
 			Path: "managed-objects/{id}/{id}.json",
 			Include: []Include{
