@@ -42,6 +42,10 @@ type Checks struct {
 	Relations bool
 	// Endpoint says that the resource is a script behind a path.
 	Endpoint bool
+	// Privileges is the pointer of the list of privileges: what may be done with which managed objects.
+	Privileges string
+	// URIs are patterns of addresses that may have an application's own scheme.
+	URIs []string
 	// AccessRules is the pointer of the list of rules that say who may call what.
 	AccessRules string
 	// Audit says that the resource is an audit configuration: handlers, and who answers queries.
@@ -108,6 +112,9 @@ func pluginContext(pattern string, contexts ...string) Expect {
 	return Expect{Pattern: pattern, Member: "/context", Values: contexts, Code: "script-context"}
 }
 
+// secretLabels are the members by which AM's configuration names a part of a secret label, whatever it is of.
+var secretLabels = []string{"/**/*ecretLabelIdentifier", "/**/*ecretLabel", "/**/secretIdIdentifier"}
+
 func nodeContext(contexts []string, nodeTypes ...string) Expect {
 	return Expect{
 		Pattern: "/nodeConfigs/*/script", When: map[string][]string{"/_type/_id": nodeTypes},
@@ -132,12 +139,18 @@ var checkRows = []Checks{
 		Secrets:      []string{"/nodeConfigs/*/*assword", "/nodeConfigs/*/*Secret", "/nodeConfigs/*/apiKey"},
 	},
 	{
-		Type:    "idp",
+		Type: "idp", SecretLabels: secretLabels,
 		Expects: []Expect{pluginContext("/transform", profileContexts...)},
 		URLs:    []string{"/*Endpoint", "/redirectURI", "/redirectAfterFormPostURI", "/issuer"},
 	},
+	{Type: "service-child", SecretLabels: secretLabels},
+	{Type: "agent", SecretLabels: secretLabels},
+	{Type: "saml-hosted", SecretLabels: secretLabels},
+	{Type: "saml-remote", SecretLabels: secretLabels},
+	{Type: "internal-role", Privileges: "/privileges"},
+	{Type: "org-privileges", Privileges: "/privileges"},
 	{
-		Type: "service",
+		Type: "service", SecretLabels: secretLabels, URLs: []string{"/fixedValue"},
 		Expects: []Expect{
 			pluginContext("/pluginsConfig/accessTokenModificationScript", "OAUTH2_ACCESS_TOKEN_MODIFICATION", "OAUTH2_ACCESS_TOKEN_MODIFICATION_NEXT_GEN"),
 			pluginContext("/pluginsConfig/oidcClaimsScript", "OIDC_CLAIMS", "OIDC_CLAIMS_NEXT_GEN"),
@@ -178,7 +191,7 @@ var checkRows = []Checks{
 	{Type: "endpoint", Endpoint: true},
 	{Type: "schedule", Cron: []string{"/schedule"}},
 	{
-		Type: "oauth2-client",
+		Type: "oauth2-client", SecretLabels: secretLabels, URIs: []string{"/coreOAuth2ClientConfig/redirectionUris/*", "/coreOpenIDClientConfig/postLogoutRedirectUri/*"},
 		Expects: []Expect{
 			pluginContext("/overrideOAuth2ClientConfig/accessTokenModificationScript", "OAUTH2_ACCESS_TOKEN_MODIFICATION", "OAUTH2_ACCESS_TOKEN_MODIFICATION_NEXT_GEN"),
 			pluginContext("/overrideOAuth2ClientConfig/oidcClaimsScript", "OIDC_CLAIMS", "OIDC_CLAIMS_NEXT_GEN"),

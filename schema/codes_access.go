@@ -23,6 +23,49 @@ delete, patch, action, query, script, or * for all. By another word it lets nobo
 {"_id": "access", "configs": [{"pattern": "info/*", "roles": "*", "methods": "read, query", "actions": "*"}]}
 `)),
 		define(Code{
+			Name: "access-action", Severity: Warning, Summary: "an access rule allows an action that nobody can call",
+			Explain: `A rule lets an action in when its methods have action, or *, and its actions name it. An
+action beside methods without action is never called, and one that differs by a letter or
+two from one of IDM's own does not exist. Actions of your own endpoints are let be.
+
+  bad    "methods": "read", "actions": "sendTemplate"
+  good   "methods": "read,action", "actions": "sendTemplate"`,
+		},
+			bad(`-- global/access/access.json --
+{"_id": "access", "configs": [{"pattern": "external/email", "roles": "internal/role/openidm-authorized", "methods": "read", "actions": «"sendTemplate"»}]}
+`, `-- global/access/access.json --
+{"_id": "access", "configs": [{"pattern": "external/email", "roles": "internal/role/openidm-authorized", "methods": "action", "actions": «"sendTemplte"»}]}
+`),
+			good(`-- global/access/access.json --
+{"_id": "access", "configs": [{"pattern": "external/email", "roles": "internal/role/openidm-authorized", "methods": "action", "actions": "sendTemplate,myOwnAction"},
+ {"pattern": "info/*", "roles": "*", "methods": "read", "actions": "*"}, {"pattern": "schema/*", "roles": "internal/role/openidm-authorized", "methods": "read,query", "actions": ""},
+ {"pattern": "workflow/processdefinition/*", "roles": "internal/role/openidm-authorized", "methods": "*", "actions": "read"}]}
+`)),
+		define(Code{
+			Name: "privilege-attribute", Severity: Warning, Summary: "a privilege is for an attribute that the managed object lacks",
+			Explain: `A privilege lists the attributes of a managed object that its holder may see or change. One
+that the object does not have gives nobody anything, and the attribute that was meant stays
+out of reach.
+
+  bad    "path": "managed/alpha_user", "accessFlags": [{"attribute": "usrName"}]
+  good   "path": "managed/alpha_user", "accessFlags": [{"attribute": "userName"}]`,
+		},
+			bad(`-- global/internal-role/help.json --
+{"_id": "help", "name": "help", "privileges": [{"name": "users", "path": "managed/alpha_user", "actions": [], "permissions": ["VIEW"], "accessFlags": [{"attribute": «"usrName"», "readOnly": true}]}]}
+-- global/managed-object/alpha_user.json --
+{"name": "alpha_user", "schema": {"properties": {"userName": {"type": "string"}}}}
+`, `-- global/org-privileges/alphaOrgPrivileges.json --
+{"_id": "alphaOrgPrivileges", "privileges": [{"name": "owner", "path": "managed/alpha_user", "actions": [], "permissions": ["VIEW"], "accessFlags": [{"attribute": "userName", "readOnly": true}, {"attribute": «"nothing"», "readOnly": true}]}]}
+-- global/managed-object/alpha_user.json --
+{"name": "alpha_user", "schema": {"properties": {"userName": {"type": "string"}}}}
+`),
+			good(`-- global/internal-role/help.json --
+{"_id": "help", "name": "help", "privileges": [{"name": "users", "path": "managed/alpha_user", "actions": [], "permissions": ["VIEW"], "accessFlags": [{"attribute": "userName", "readOnly": true}]},
+ {"name": "roles", "path": "managed/alpha_role", "actions": [], "permissions": ["VIEW"], "accessFlags": [{"attribute": "whatever", "readOnly": true}]}]}
+-- global/managed-object/alpha_user.json --
+{"name": "alpha_user", "schema": {"properties": {"userName": {"type": "string"}}}}
+`)),
+		define(Code{
 			Name: "access-role", Severity: Warning, Summary: "an access rule names a role that is nearly another's name",
 			Explain: `A rule lets in who has one of its roles. A role that differs by a letter or two from one of
 the product's, or from an internal role of the configuration, is nobody's.
@@ -116,10 +159,11 @@ entity are not checked: they are kept per environment, and many leave them out.
  "nodeConfigs": {"n1": {"_type": {"_id": "product-Saml2Node"}, "idpEntityId": "elsewhere", "metaAlias": "/alpha/sp", "requestBinding": "HTTP_POST", "binding": "HTTP_POST"}}}
 `)),
 		define(Code{
-			Name: "secret-label-unmapped", Severity: Warning, Summary: "a node names a secret label that is mapped to no secret",
-			Explain: `A node that needs a key or a password names a part of a secret label; a secret mapping of the
-realm says which ESV secret stands for the label. Without the mapping the node finds no
-secret. Realms without any mapping in the configuration are not checked.
+			Name: "secret-label-unmapped", Severity: Warning, Summary: "a secret label is named that is mapped to no secret",
+			Explain: `A node, a provider, a client or a service that needs a key or a password names a part of a
+secret label; a secret mapping of the realm says which ESV secret stands for the label.
+Without the mapping no secret is found. Realms without any mapping in the configuration are
+not checked.
 
   bad    "mtlsSecretLabel": "ldap1"      and no mapping's label has the part "ldap1"
   good   a mapping whose label has it`,

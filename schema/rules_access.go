@@ -1,9 +1,12 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dop251/goja/parser"
 
 	"github.com/lockstep-gitops/lockstep/placeholders"
 )
@@ -29,6 +32,13 @@ var (
 	}
 	// anonymousRoles are those of who has not logged in.
 	anonymousRoles = []string{"*", "internal/role/openidm-reg"}
+	// idmActions are those of IDM's own parts (recorded access rules; IDM's REST documentation).
+	idmActions = []string{
+		"authenticate", "availableConnectors", "bind", "clean", "clear", "command", "complete", "compile", "create", "createCoreConfig", "createFullConfig",
+		"createconfiguration", "decrypt", "deleteNotificationsForTarget", "encrypt", "eval", "getLinkedResources", "isEncrypted", "isHashed", "listPrivileges",
+		"liveSync", "login", "logout", "onAsynchronousChange", "patch", "performAction", "query", "recon", "reconById", "resetPassword", "sendEmail", "sendTemplate",
+		"sync", "syncById", "test", "testConfig", "trigger", "triggerSyncCheck", "unbind", "unlink", "update", "validate", "validateObject", "validateProperty",
+	}
 	// guarded are the parts of IDM that hold identities and configuration.
 	guarded = []string{"*", "config", "external", "internal", "managed", "recon", "repo", "scheduler", "script", "sync", "system"}
 )
@@ -59,10 +69,11 @@ func (c *checker) accessRule(r *Resource, at string, m map[string]any) {
 	for _, o := range c.set.OfType("internal-role") {
 		roles = append(roles, "internal/role/"+o.ID, "internal/role/"+o.Name())
 	}
+	c.accessActions(r, at, m)
 	open := false
 	for _, e := range listElements(m, "/roles") {
 		open = open || slices.Contains(anonymousRoles, e.value)
-		if slices.Contains(roles, e.value) || e.value == "*" || e.value[0] == '~' || placeholders.Has(e.value) {
+		if slices.Contains(roles, e.value) || e.value == "*" || strings.HasPrefix(e.value, "~") || placeholders.Has(e.value) {
 			continue
 		}
 		if near := Suggest(e.value, roles); near != "" {
@@ -71,6 +82,37 @@ func (c *checker) accessRule(r *Resource, at string, m map[string]any) {
 	}
 	if open {
 		c.openRule(r, at, m)
+	}
+}
+
+// accessActions checks what a rule says of actions, which its methods may make void, and its function.
+func (c *checker) accessActions(r *Resource, at string, m map[string]any) {
+	methods := values(listElements(m, "/methods"))
+	acts := slices.ContainsFunc(methods, func(m string) bool {
+		return m == "action" || m == "*" || !slices.Contains(accessMethods, m) // reported, and perhaps meant
+	})
+	for _, e := range listElements(m, "/actions") {
+		near := Suggest(e.value, idmActions)
+		switch {
+		case e.value == "*" || placeholders.Has(e.value):
+		case !acts:
+			c.report(r, at+e.pointer, "access-action", fmt.Sprintf("the rule allows the action %q and not the method action, so nobody may call it", e.value),
+				`Add "action" to the methods, or take the action out.`)
+			return // once a rule
+		case near != "" && !slices.Contains(idmActions, e.value) && !slices.Contains(accessMethods, e.value):
+			d := c.report(r, at+e.pointer, "access-action", fmt.Sprintf("no part of IDM has the action %q", e.value), fmt.Sprintf("Did you mean %q?", near))
+			d.Severity = Warning
+		}
+	}
+	if code := Str(m, "/customAuthz"); code != "" && !placeholders.Has(code) {
+		if _, err := parser.ParseFile(nil, "", "("+code+"\n)", 0, parser.WithDisableSourceMaps); err != nil && !isRhinoOnly(code) {
+			message := err.Error()
+			var list parser.ErrorList
+			if errors.As(err, &list) && len(list) > 0 {
+				message = lowerFirst(list[0].Message)
+			}
+			c.report(r, at+"/customAuthz", "script-syntax", "customAuthz is no JavaScript expression: "+message, "The rule can't be evaluated, and nobody is let in by it.")
+		}
 	}
 }
 
@@ -108,6 +150,38 @@ func didYouMean(word string, candidates []string, hint string) string {
 		return fmt.Sprintf("Did you mean %q?\n%s", near, hint)
 	}
 	return hint
+}
+
+// checkPrivileges checks that the attributes a privilege is for are those of its managed object. Where most are
+// not, the source has but a part of the object.
+func checkPrivileges(c *checker, t *Type, r *Resource) {
+	at := checksOf(t.Name).Privileges
+	if at == "" {
+		return
+	}
+	for _, m := range Select(r.Body, at+"/*") {
+		name := managedName(Str(m.Value, "/path"))
+		object, ok := c.set.Get(Key{Type: "managed-object", ID: name})
+		if !ok {
+			continue // reported, or not part of the source
+		}
+		v, _ := Lookup(object.Body, "/schema/properties")
+		props, _ := v.(map[string]any)
+		flags := Select(r.Body, m.Pointer+"/accessFlags/*/attribute")
+		strange := slices.DeleteFunc(slices.Clone(flags), func(f Match) bool {
+			s, _ := f.Value.(string)
+			_, ok := props[s]
+			return ok || s == "" || strings.HasPrefix(s, "_") || placeholders.Has(s)
+		})
+		if 2*len(strange) > len(flags)+1 {
+			continue
+		}
+		for _, flag := range strange {
+			s, _ := flag.Value.(string)
+			d := c.report(r, flag.Pointer, "privilege-attribute", fmt.Sprintf("the managed object %q has no attribute %q", name, s), didYouMean(s, SortedKeys(props), "Name one of its attributes, or take the entry out."))
+			d.relate(object.Source.At("/schema/properties"), "its attributes")
+		}
+	}
 }
 
 // checkAudit checks that the handler which answers queries is there, and that each handler's class is

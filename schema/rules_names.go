@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/lockstep-gitops/lockstep/placeholders"
@@ -90,6 +91,23 @@ func checkURLs(c *checker, t *Type, r *Resource) {
 	}
 }
 
+// withScheme is an address with a scheme, be it an application's own: org.example.app:/callback.
+var withScheme = regexp.MustCompile(`^\[?[A-Za-z0-9][A-Za-z0-9+.\]=-]*:.`)
+
+// checkURIs reports addresses without a scheme, to which nothing can be sent.
+func checkURIs(c *checker, t *Type, r *Resource) {
+	for _, pattern := range checksOf(t.Name).URIs {
+		for _, m := range Select(r.Body, pattern) {
+			s, _ := m.Value.(string)
+			if s == "" || placeholders.Has(s) || strings.Contains(s, "${") || withScheme.MatchString(s) {
+				continue
+			}
+			c.report(r, m.Pointer, "url-malformed", fmt.Sprintf("%s holds %q, which has no scheme", c.subject(t, r, m.Pointer), s),
+				"Write the whole address, as https://app.example.com/callback, or with the application's own scheme.")
+		}
+	}
+}
+
 // checkRequired reports members that a provider of its kind needs.
 func checkRequired(c *checker, t *Type, r *Resource) {
 	reported := map[string]bool{}
@@ -160,4 +178,15 @@ func checkOneDefault(c *checker, t *Type, r *Resource) {
 			return
 		}
 	}
+}
+
+// IllegalID says whether the tenant refuses the id, so that a finding of its own speaks of it.
+func IllegalID(t *Type, id string) bool {
+	switch row := checksOf(t.Name); {
+	case t.Class == PerEnvironment:
+		return placeholders.CheckESVName(id) != nil
+	case row.Endpoint:
+		return !endpointName.MatchString(id)
+	}
+	return false
 }

@@ -87,7 +87,7 @@ func rules() []rule {
 	return []rule{
 		checkSchema, checkReferences, checkExpects, checkRealmObjects, checkJourney, checkGraph, checkNames, checkContents, checkDynamic,
 		checkDeclaration, checkUnused, checkSecrets, checkSecretTexts, checkCORS, checkHeaders, checkCORSAgreement, checkScripts, checkEmail,
-		checkRequired, checkURLs, checkOneDefault, checkIDM, checkAccess, checkAudit, checkDirectives, checkSecretLabels, checkOverlaps,
+		checkRequired, checkURLs, checkURIs, checkOneDefault, checkIDM, checkAccess, checkPrivileges, checkAudit, checkDirectives, checkSecretLabels, checkOverlaps,
 	}
 }
 
