@@ -62,6 +62,8 @@ type Diagnostic struct {
 	// leave it empty.
 	Excerpt     []string
 	ExcerptLine int
+
+	slip string // the pointer of the member that another nearly is, until shape.merge has looked at it
 }
 
 // Related is another place that a finding speaks of.

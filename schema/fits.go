@@ -21,6 +21,7 @@ type form struct {
 	sure     bool // it knows all that the schema asks
 	types    []string
 	enum     []string
+	examples []any // another text may be nearly one of them
 	props    map[string]*form
 	required []string
 	more     *form // of members that props does not name; nil when they may be anything
@@ -47,7 +48,7 @@ func (t *schemaTable) form(s *jsonschema.Schema) *form {
 func newForm(s *jsonschema.Schema) *form {
 	f := &form{
 		types: s.Types, required: s.Required, minItems: s.MinItems, maxItems: s.MaxItems, minLength: s.MinLength, maxLength: s.MaxLength,
-		pattern: s.Pattern, minimum: s.Minimum, maximum: s.Maximum, sure: isPlainSchema(s),
+		pattern: s.Pattern, minimum: s.Minimum, maximum: s.Maximum, examples: s.Examples, sure: isPlainSchema(s),
 	}
 	if !f.sure {
 		return f
@@ -132,7 +133,7 @@ func (v *shape) members(a, b *form, m map[string]any) bool {
 		if own, ok := inherited(e); ok && v.t.API.Inherited {
 			e = own
 		}
-		absent := e == nil && v.t.NullIsAbsent
+		absent := e == nil
 		if absent && (a.requires(name) || b.requires(name)) {
 			return false
 		}
@@ -221,6 +222,9 @@ func (f *form) holds(value any) bool {
 	}
 	switch x := value.(type) {
 	case string:
+		if f.examples != nil && !slices.Contains(f.examples, any(x)) {
+			return false
+		}
 		if f.minLength > 0 && utf8.RuneCountInString(x) < f.minLength || f.maxLength >= 0 && utf8.RuneCountInString(x) > f.maxLength {
 			return false
 		}

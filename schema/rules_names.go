@@ -92,14 +92,14 @@ func checkURLs(c *checker, t *Type, r *Resource) {
 }
 
 // withScheme is an address with a scheme, be it an application's own: org.example.app:/callback.
-var withScheme = regexp.MustCompile(`^\[?[A-Za-z0-9][A-Za-z0-9+.\]=-]*:.`)
+var withScheme = lazily(`^\[?[A-Za-z0-9][A-Za-z0-9+.\]=-]*:.`)
 
 // checkURIs reports addresses without a scheme, to which nothing can be sent.
 func checkURIs(c *checker, t *Type, r *Resource) {
 	for _, pattern := range checksOf(t.Name).URIs {
 		for _, m := range Select(r.Body, pattern) {
 			s, _ := m.Value.(string)
-			if s == "" || placeholders.Has(s) || strings.Contains(s, "${") || withScheme.MatchString(s) {
+			if s == "" || placeholders.Has(s) || strings.Contains(s, "${") || withScheme().MatchString(s) {
 				continue
 			}
 			c.report(r, m.Pointer, "url-malformed", fmt.Sprintf("%s holds %q, which has no scheme", c.subject(t, r, m.Pointer), s),
@@ -186,7 +186,7 @@ func IllegalID(t *Type, id string) bool {
 	case t.Class == PerEnvironment:
 		return placeholders.CheckESVName(id) != nil
 	case row.Endpoint:
-		return !endpointName.MatchString(id)
+		return !endpointName().MatchString(id)
 	}
 	return false
 }

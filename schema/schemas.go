@@ -62,6 +62,7 @@ func newSchemaTable() (*schemaTable, error) {
 	}
 	t := &schemaTable{compiler: jsonschema.NewCompiler(), files: map[string]func() *schemaFile{}}
 	t.compiler.Draft = jsonschema.Draft2020
+	t.compiler.ExtractAnnotations = true // the examples: see almost
 	// The default would read file:// references.
 	t.compiler.LoadURL = func(s string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("schema %s: an embedded schema refers to no other", s)
@@ -142,7 +143,7 @@ func checkSchema(c *checker, t *Type, r *Resource) {
 	if t.Schema == "" {
 		return
 	}
-	v := &shape{c: c, t: t, r: r}
+	v := &shape{c: c, t: t, r: r, absent: map[string]bool{}, slips: map[string]bool{}}
 	v.check(schemas().file(t.Schema), r.Body, "")
 	if !t.Journey {
 		return
@@ -159,15 +160,24 @@ type shape struct {
 	c *checker
 	t *Type
 	r *Resource
+	// absent are the pointers of required members that are missing, slips those that another member's name
+	// nearly is: a name that is slipped makes both.
+	absent, slips map[string]bool
 }
 
 func (v *shape) check(f *schemaFile, body map[string]any, at string) {
 	if f == nil {
 		return
 	}
-	kind, err := schemas().kind(f, Str(body, "/_type/_id"))
+	name := Str(body, "/_type/_id")
+	kind, err := schemas().kind(f, name)
 	if err != nil {
 		panic("schema: " + err.Error()) // embedded, and compiled by a test
+	}
+	if kind == nil && !v.t.Journey && len(name) >= 4 { // of nodes the journey's rules speak
+		if near := Suggest(name, SortedKeys(f.kinds)); near != "" {
+			v.c.report(v.r, at+"/_type/_id", "schema-invalid", fmt.Sprintf("there is no kind %q of %s", name, singular(v.r.Type)), fmt.Sprintf("Did you mean %q?", near))
+		}
 	}
 	if !v.fits(schemas().form(f.main), schemas().form(kind), body) {
 		v.explain(f.main, kind, body, at)
@@ -200,6 +210,25 @@ func (v *shape) explain(main, kind *jsonschema.Schema, body map[string]any, at s
 		}
 	}
 	v.unknown(list, body, at)
+	v.merge()
+}
+
+// merge makes one finding of a required member that is missing and of another that has nearly its name.
+func (v *shape) merge() {
+	both := func(d Diagnostic) bool {
+		return d.Key == v.r.Key && (d.Code == "schema-invalid" || d.Code == "schema-unknown-property") && v.absent[d.slip] && v.slips[d.slip]
+	}
+	v.c.found = slices.DeleteFunc(v.c.found, func(d Diagnostic) bool { return d.Code == "schema-invalid" && both(d) })
+	for i := range v.c.found {
+		d := &v.c.found[i]
+		if both(*d) {
+			d.Severity = Error
+			d.Message += fmt.Sprintf(", and %q is missing", lastSegment(d.slip))
+		}
+		d.slip = ""
+	}
+	clear(v.absent)
+	clear(v.slips)
 }
 
 // A leaf is one innermost error of the validator.
@@ -243,7 +272,9 @@ func (v *shape) invalid(l leaf, body map[string]any, at string) {
 	switch l.keyword {
 	case "required":
 		for _, name := range quoted(l.message) {
-			v.c.report(v.r, at+l.pointer+Pointer(name), "schema-invalid", fmt.Sprintf("%q is missing%s", name, v.within(at, l.pointer)), "")
+			d := v.c.report(v.r, at+l.pointer+Pointer(name), "schema-invalid", fmt.Sprintf("%q is missing%s", name, v.within(at, l.pointer)), "")
+			d.slip = d.Pointer
+			v.absent[d.slip] = true
 		}
 	case "type":
 		want := strings.TrimPrefix(l.message, "expected ")
@@ -256,6 +287,9 @@ func (v *shape) invalid(l leaf, body map[string]any, at string) {
 			hint = fmt.Sprintf("Did you mean %q?", near)
 		}
 		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be one of %s", where, strings.Join(quoted(l.message), ", ")), hint)
+	case "pattern":
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s is %q, which has not the form that it must have", where, value),
+			"The form, as a regular expression: "+strings.TrimPrefix(l.message, "does not match pattern "))
 	default:
 		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s: %s", where, l.message), "")
 	}
@@ -308,7 +342,8 @@ func article(kind string) string {
 	switch kind {
 	case "null":
 		return "null"
-	case "array", "integer", "object":
+	}
+	if strings.ContainsAny(kind[:1], "aeioAEIO") {
 		return "an " + kind
 	}
 	return "a " + kind
@@ -398,6 +433,9 @@ func throughInherited(body any, pointer string) string {
 func excused(value any, keyword string) bool {
 	switch x := value.(type) {
 	case map[string]any:
+		if hasMember(x, "$crypto") {
+			return true // encrypted-secret reports it
+		}
 		_, text, ok := placeholders.Wrapper(x)
 		return ok && placeholders.Has(text) && keyword != "type"
 	case string:
@@ -469,12 +507,38 @@ func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
 		for i := 0; i < len(x) && len(items) > 0; i++ {
 			v.unknown(items, x[i], at+Pointer(itoa(i)))
 		}
+	case string:
+		v.almost(list, x, at)
 	case map[string]any:
 		if own, ok := inherited(x); ok && v.t.API.Inherited {
 			v.unknown(list, own, at+"/value")
 			return
 		}
 		v.unknownIn(list, x, at)
+	}
+}
+
+// almost reports a text that is nearly one of a schema's examples and none of them. Where others may be right
+// as well, now or in the product's next release, a schema has examples rather than an enum.
+func (v *shape) almost(list []*jsonschema.Schema, value, at string) {
+	var examples []string
+	for _, s := range list {
+		for _, e := range s.Examples {
+			if text, ok := e.(string); ok {
+				examples = append(examples, text)
+			}
+		}
+	}
+	if len(examples) == 0 || slices.Contains(examples, value) || placeholders.Has(value) || v.perTenant(value) {
+		return
+	}
+	near := Suggest(value, examples)
+	if i := slices.IndexFunc(examples, func(e string) bool { return strings.EqualFold(e, value) }); i >= 0 {
+		near = examples[i]
+	}
+	if near != "" {
+		d := v.c.report(v.r, at, "schema-invalid", fmt.Sprintf("%q is %q, which is no known value", lastSegment(at), value), fmt.Sprintf("Did you mean %q?\nKnown are %s.", near, strings.Join(examples, ", ")))
+		d.Severity = Warning
 	}
 }
 
@@ -526,7 +590,11 @@ func (v *shape) unknownMember(name string, absent []string, closed bool, at stri
 	if near != "" {
 		hint = fmt.Sprintf("Did you mean %q?\n%s", near, hint)
 	}
-	v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of a %s", name, owner), hint)
+	d := v.c.report(v.r, at+Pointer(name), "schema-unknown-property", fmt.Sprintf("%q is no known property of %s", name, article(owner)), hint)
+	if near != "" {
+		d.slip = at + Pointer(near)
+		v.slips[d.slip] = true
+	}
 }
 
 // slipOf is the absent member that an unknown one was probably meant to be.
