@@ -261,7 +261,7 @@ func (l *loader) frResource(m frMatch, t *schema.Type, realm, parent string, bod
 		l.broken(t, realm, named)
 		return
 	}
-	if id := m.vars["id"]; id != "" && pointer == "" && !t.IDByPath() && !placeholders.Has(k.ID) && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
+	if id := m.vars["id"]; id != "" && pointer == "" && !t.IDByPath() && !placeholders.Has(k.ID) && !schema.IllegalID(t, k.ID) && named != k.ID && !strings.EqualFold(numbered.ReplaceAllString(id, ""), safeName(k.ID)) {
 		l.add(schema.Diagnostic{
 			Code: "id-mismatch", Severity: schema.Warning, Key: k, Pos: src.At("/_id"),
 			Message: fmt.Sprintf("the file is called %s and the resource in it %s", path.Base(m.f.Name), k.ID),

@@ -397,9 +397,9 @@ func (f *frodoFile) journey(t *schema.Type, s frodoSection, v map[string]any, po
 			return nil, nil, false
 		}
 		return object, schema.NewSource(schema.Part{File: f.File, Root: at[nid]}), true
-	}, func(used map[string]bool) {
+	}, func(stray func(id string) bool) {
 		for _, nid := range schema.SortedKeys(at) {
-			if !used[nid] {
+			if stray(nid) {
 				f.l.orphan(r, nid, schema.NewSource(schema.Part{File: f.File, Root: at[nid]}).At(""))
 			}
 		}

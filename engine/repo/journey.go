@@ -138,9 +138,9 @@ func (l *loader) joinNodes(r *schema.Resource, nodes *nodeFiles) bool {
 		}
 		body, _ := f.object()
 		return body, schema.NewSource(schema.Part{File: f.File}), true
-	}, func(used map[string]bool) {
+	}, func(stray func(id string) bool) {
 		for _, id := range schema.SortedKeys(byID) {
-			if !used[id] {
+			if stray(id) {
 				l.orphan(r, id, whole(byID[id], "/_id"))
 			}
 		}
@@ -148,15 +148,21 @@ func (l *loader) joinNodes(r *schema.Resource, nodes *nodeFiles) bool {
 	return true
 }
 
-// join puts the bodies that get has into the journey, and tells which ids it named. A node is found
-// by its id: where the tree names another type or version than the node has, that is for a rule.
-func (l *loader) join(r *schema.Resource, get func(id string) (map[string]any, *schema.Source, bool), done func(used map[string]bool)) {
+// join puts the bodies that get has into the journey, and tells which are of nodes that it does not name. A
+// node is found by its id: where the tree names another type or version than the node has, that is for a rule.
+// Nor is a node stray whose id is a slip away from one that is named and not there: the rule speaks of that one.
+func (l *loader) join(r *schema.Resource, get func(id string) (map[string]any, *schema.Source, bool), done func(stray func(id string) bool)) {
 	used := map[string]bool{}
+	var missing []string
 	schema.JoinJourney(r, func(_, _, id string) (map[string]any, *schema.Source, bool) {
 		used[id] = true
-		return get(id)
+		body, src, ok := get(id)
+		if !ok {
+			missing = append(missing, id)
+		}
+		return body, src, ok
 	})
-	done(used)
+	done(func(id string) bool { return !used[id] && (len(id) <= 8 || schema.Suggest(id, missing) == "") })
 }
 
 func (l *loader) orphan(r *schema.Resource, id string, pos schema.Pos) {

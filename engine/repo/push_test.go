@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -66,6 +67,26 @@ func FuzzReadPushLines(f *testing.F) {
 		}
 		if want := strings.TrimSuffix(strings.ReplaceAll(in, "\r\n", "\n"), "\n"); strings.TrimSuffix(b.String(), "\n") != strings.TrimSuffix(want, "\r") {
 			t.Errorf("%q became %q", in, b.String())
+		}
+	})
+}
+
+// What a cache holds may be cut off or changed: it is read as it was written, or refused.
+func FuzzParseStamps(f *testing.F) {
+	f.Add([]byte("1700000000000000000\n" + strings.Repeat("ab", 32) + " 1 2 3 4 5 \"realms/a b.json\"\n"))
+	f.Add([]byte("0\n"))
+	f.Add([]byte("1\nab 1 2 3 4 5 x\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		stamps, err := repo.ParseStamps(data)
+		if err != nil {
+			return
+		}
+		again, err := repo.ParseStamps(stamps.Append(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(stamps, again) {
+			t.Errorf("%q is read anew as something else", data)
 		}
 	})
 }
