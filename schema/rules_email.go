@@ -78,7 +78,10 @@ func (c *checker) emailParts(r *Resource, e *EmailTemplate, locales map[string]b
 
 // emailSender reports a template without a sender when the provider has none either.
 func (c *checker) emailSender(r *Resource, e *EmailTemplate) {
-	if strings.TrimSpace(Str(r.Body, e.From)) != "" {
+	if from := strings.TrimSpace(Str(r.Body, e.From)); from != "" {
+		if !strings.Contains(from, "@") && !placeholders.Has(from) && !strings.Contains(from, "{{") {
+			c.report(r, e.From, "email-sender", fmt.Sprintf("the sender %q has no email address", from), `Write the address, as in "Acme <no-reply@example.com>".`)
+		}
 		return
 	}
 	for _, p := range c.all {

@@ -87,12 +87,17 @@ func (c *checker) wrapper(r *Resource, p Placeholder) {
 		return
 	}
 	declared := Str(v.Body, "/expressionType")
-	if declared != "" && !placeholders.FitsType(p.Wrapper, declared) {
+	if declared != "" && !placeholders.FitsType(p.Wrapper, declared) && !c.misshapen(parentPointer(p.Pointer)) {
 		d := c.reportAt(r, p.Pointer, p.Pos, "esv-type",
 			fmt.Sprintf("%s is read as %s here and declared as %s", p.ESV, strings.TrimPrefix(p.Wrapper, "$"), declared),
 			"The type in configuration must match the ESV's expressionType, which can't be changed: change the configuration, or delete the ESV and create it anew.")
 		d.relate(v.Source.At("/expressionType"), "declared here")
 	}
+}
+
+// misshapen says whether the schema has spoken of the value already: the wrapper is wrong here for any ESV.
+func (c *checker) misshapen(pointer string) bool {
+	return slices.ContainsFunc(c.found, func(d Diagnostic) bool { return d.Code == "schema-invalid" && d.Pointer == pointer })
 }
 
 // undeclared reports ESVs that nothing declares, each once a resource.

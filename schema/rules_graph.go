@@ -107,6 +107,9 @@ func (g *graph) nodeTypes(c *checker) {
 		if ref.Type == "" || customNode(ref.Type) != "" {
 			continue
 		}
+		if is := g.bodyType(ref.ID); is != "" && is != ref.Type {
+			continue // journey-node-type reports it
+		}
 		known, ok := nodeTypes()[ref.Type]
 		if !ok {
 			hint := "It may be newer than this release of Lockstep. Its attributes are not checked."

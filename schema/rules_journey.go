@@ -80,6 +80,9 @@ func (g *graph) node(c *checker, id string, reached bool) {
 		c.report(g.r, Pointer("nodes", id), "journey-unreachable-node", fmt.Sprintf("no path leads to %q", name), "Connect it, or take it out.")
 	}
 	connections := g.connections(id)
+	if v, ok := Lookup(g.nodes[id], "/connections"); ok && v != nil && connections == nil {
+		return // it is no object: the schema says so
+	}
 	outcomes, sure := g.outcomes(id)
 	unknown := 0
 	for _, outcome := range SortedKeys(connections) {
@@ -169,6 +172,11 @@ func (g *graph) typicalOutcomes(id, typ string) []string {
 	}
 	names, _ := g.outcomes(last)
 	return names
+}
+
+// bodyType is the type that a node's own configuration says it has; "" when it says none.
+func (g *graph) bodyType(id string) string {
+	return Str(g.r.Body, Pointer("nodeConfigs", id, "_type", "_id"))
 }
 
 // bodies reports nodes that are named and have no body, or the body of another type.

@@ -207,8 +207,9 @@ func looksSecret(s string) bool {
 
 // logCall is a line of a log, up to the end of the statement; personal is what should not be in one.
 var (
-	logCall  = lazily(`\blogger\s*\.\s*(?:trace|debug|message|info|warn|warning|error)\s*\(([^;\n]*)`)
-	personal = lazily(`(?i)(?:^|[^\w$])([\w$]*(?:password|passcode|givenName|surname|telephoneNumber|phoneNumber|postalAddress|dateOfBirth|birthDate|socialSecurity|emailAddress|creditCard))\b|["'](password|mail|givenName|sn|telephoneNumber|postalAddress)["']\s*\)`)
+	logCall     = lazily(`\blogger\s*\.\s*(?:trace|debug|message|info|warn|warning|error)\s*\(([^;\n]*)`)
+	personal    = lazily(`(?i)(?:^|[^\w$])([\w$]*(?:password|passcode|givenName|surname|telephoneNumber|phoneNumber|postalAddress|dateOfBirth|birthDate|socialSecurity|emailAddress|creditCard))\b`)
+	personalKey = lazily(`(?i)["'](password|newPassword|oneTimePassword|mail|givenName|sn|telephoneNumber|postalAddress)["']\s*\)`)
 )
 
 // personalData finds a log call that writes what looks like personal data: the offsets of the name.
@@ -223,12 +224,12 @@ func personalData(src string) (name string, start, end int, ok bool) {
 			continue
 		}
 		from, to := at+m[2], at+m[3]
-		if p := personal().FindStringSubmatchIndex(code[from:to]); p != nil && p[2] >= 0 {
+		if p := personal().FindStringSubmatchIndex(code[from:to]); p != nil {
 			return code[from+p[2] : from+p[3]], from + p[2], from + p[3], true
 		}
 		// Constants that name an attribute count where they are an argument: state.get("mail").
-		if p := personal().FindStringSubmatchIndex(src[from:to]); p != nil && p[4] >= 0 {
-			return src[from+p[4] : from+p[5]], from + p[4], from + p[5], true
+		if p := personalKey().FindStringSubmatchIndex(src[from:to]); p != nil {
+			return src[from+p[2] : from+p[3]], from + p[2], from + p[3], true
 		}
 	}
 	return "", 0, 0, false

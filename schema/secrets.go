@@ -10,9 +10,11 @@ import (
 
 // checkSecrets looks for secrets that stand in configuration in the clear. No finding shows a value.
 func checkSecrets(c *checker, t *Type, r *Resource) {
+	reported := map[string]bool{}
 	for _, pattern := range append(slices.Clone(t.Secret), checksOf(t.Name).Secrets...) {
 		for _, m := range Select(r.Body, pattern) {
-			if isPlainSecret(m.Value) {
+			if isPlainSecret(m.Value) && !reported[m.Pointer] {
+				reported[m.Pointer] = true
 				c.report(r, m.Pointer, "plaintext-secret", fmt.Sprintf("%s holds a secret in the clear", c.subjectMember(t, r, m.Pointer)),
 					plainSecretHint(t))
 			}
