@@ -38,6 +38,8 @@ type Checks struct {
 	FileID bool
 	// Secrets are patterns of more values, beside Type.Secret, that must hold a placeholder, if anything.
 	Secrets []string
+	// Public are patterns of values that look secret and that the product itself keeps in the clear.
+	Public []string
 	// Relations: the resource is a managed object whose schema may name others.
 	Relations bool
 	// Endpoint says that the resource is a script behind a path.
@@ -151,6 +153,7 @@ var checkRows = []Checks{
 	{Type: "org-privileges", Privileges: "/privileges"},
 	{
 		Type: "service", SecretLabels: secretLabels, URLs: []string{"/fixedValue"},
+		Public: []string{"/accessKey"}, // of the push notification service: it names a key, and "secret" is the key
 		Expects: []Expect{
 			pluginContext("/pluginsConfig/accessTokenModificationScript", "OAUTH2_ACCESS_TOKEN_MODIFICATION", "OAUTH2_ACCESS_TOKEN_MODIFICATION_NEXT_GEN"),
 			pluginContext("/pluginsConfig/oidcClaimsScript", "OIDC_CLAIMS", "OIDC_CLAIMS_NEXT_GEN"),

@@ -68,7 +68,9 @@ encryption keys.`,
 `, `-- alpha/theme/t1.json --
 {"_id": "t1", "name": "T", "logo": "«https://user:hunter22@example.com»/logo.png"}
 `),
-			good(`-- other/client.json --
+			good(`-- alpha/service/pushNotification.json --
+{"_id": "", "_type": {"_id": "pushNotification"}, "accessKey": "AKIAIOSFODNN7EXAMPLE", "secret": null, "region": "eu-west-1"}
+`, `-- other/client.json --
 {"jwks": {"keys": [{"kty": "RSA", "n": "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4", "e": "AQAB"}]}, "cert": "-----BEGIN CERTIFICATE-----\nMIIC", "hint": "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----"}
 `)),
 	}

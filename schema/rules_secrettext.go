@@ -88,7 +88,8 @@ func checkSecretTexts(c *checker, t *Type, r *Resource) {
 		}
 	}
 	marked := map[string]bool{}
-	for _, pattern := range append(append([]string{}, t.Secret...), checksOf(t.Name).Secrets...) {
+	row := checksOf(t.Name)
+	for _, pattern := range slices.Concat(t.Secret, row.Secrets, row.Public) {
 		for _, m := range Select(r.Body, pattern) {
 			marked[m.Pointer] = true
 		}
