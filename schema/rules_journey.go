@@ -89,8 +89,10 @@ func (g *graph) node(c *checker, id string, reached bool) {
 		at := Pointer("nodes", id, "connections", outcome)
 		if outcomes != nil && !slices.Contains(outcomes, outcome) {
 			hint := "It has " + strings.Join(quoteAll(outcomes), ", ") + "."
-			if near := Suggest(outcome, outcomes); near != "" {
+			if near := Suggest(outcome, outcomes); near != "" && len(outcomes) > 1 {
 				hint = fmt.Sprintf("Did you mean %q? %s", near, hint)
+			} else if near != "" {
+				hint = fmt.Sprintf("Did you mean %q? It has no other.", near)
 			}
 			d := c.report(g.r, at, "journey-unknown-outcome", fmt.Sprintf("%q has no outcome %q", name, outcome), hint)
 			if !sure {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -213,24 +214,6 @@ func (v *shape) explain(main, kind *jsonschema.Schema, body map[string]any, at s
 	v.merge()
 }
 
-// merge makes one finding of a required member that is missing and of another that has nearly its name.
-func (v *shape) merge() {
-	both := func(d Diagnostic) bool {
-		return d.Key == v.r.Key && (d.Code == "schema-invalid" || d.Code == "schema-unknown-property") && v.absent[d.slip] && v.slips[d.slip]
-	}
-	v.c.found = slices.DeleteFunc(v.c.found, func(d Diagnostic) bool { return d.Code == "schema-invalid" && both(d) })
-	for i := range v.c.found {
-		d := &v.c.found[i]
-		if both(*d) {
-			d.Severity = Error
-			d.Message += fmt.Sprintf(", and %q is missing", lastSegment(d.slip))
-		}
-		d.slip = ""
-	}
-	clear(v.absent)
-	clear(v.slips)
-}
-
 // A leaf is one innermost error of the validator.
 type leaf struct{ pointer, keyword, message string }
 
@@ -279,14 +262,19 @@ func (v *shape) invalid(l leaf, body map[string]any, at string) {
 	case "type":
 		want := strings.TrimPrefix(l.message, "expected ")
 		want, _, _ = strings.Cut(want, ", but got ")
-		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be %s and is %s", where, articles(want), kindOf(value)), typeHint(want, value))
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be %s and is %s", where, articles(want), kindOf(value)), typeHint(want, value, v.t.Class == Static))
 	case "enum":
 		hint := ""
 		s, _ := value.(string)
-		if near := Suggest(s, quoted(l.message)); near != "" {
+		if near := cmp.Or(nearest(s, quoted(l.message)), shorter(s, quoted(l.message))); near != "" {
 			hint = fmt.Sprintf("Did you mean %q?", near)
 		}
 		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be one of %s", where, strings.Join(quoted(l.message), ", ")), hint)
+	case "minimum", "maximum":
+		bound := map[string]string{"minimum": "at least", "maximum": "at most"}[l.keyword]
+		_, limit, _ := strings.Cut(l.message, "= ")
+		limit, _, _ = strings.Cut(limit, " ")
+		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s must be %s %s and is %v", where, bound, limit, value), "")
 	case "pattern":
 		v.c.report(v.r, at+l.pointer, "schema-invalid", fmt.Sprintf("%s is %q, which has not the form that it must have", where, value),
 			"The form, as a regular expression: "+strings.TrimPrefix(l.message, "does not match pattern "))
@@ -365,13 +353,20 @@ func kindOf(v any) string {
 	return "an object"
 }
 
-// typeHint says how to write a value that stands in a string.
-func typeHint(want string, v any) string {
+// typeHint says how to write a value that stands in a string. Placeholders are for static configuration.
+func typeHint(want string, v any, static bool) string {
 	wrapper := map[string]string{"boolean": "$bool", "integer": "$int", "number": "$number"}[want]
 	if s, ok := v.(string); !ok || s == "" || wrapper == "" {
 		return ""
 	}
-	return fmt.Sprintf(`Write the value without quotes, or coerce a placeholder: {"%s": "&{esv.name}"}.`, wrapper)
+	how := "Write the value without quotes"
+	if s := v.(string); want == "boolean" && s != "true" && s != "false" {
+		how = "Write true or false, without quotes"
+	}
+	if !static {
+		return how + "."
+	}
+	return fmt.Sprintf(`%s, or coerce a placeholder: {"%s": "&{esv.name}"}.`, how, wrapper)
 }
 
 // quoted takes the names in quotes out of one of the validator's messages.
@@ -515,30 +510,6 @@ func (v *shape) unknown(list []*jsonschema.Schema, value any, at string) {
 			return
 		}
 		v.unknownIn(list, x, at)
-	}
-}
-
-// almost reports a text that is nearly one of a schema's examples and none of them. Where others may be right
-// as well, now or in the product's next release, a schema has examples rather than an enum.
-func (v *shape) almost(list []*jsonschema.Schema, value, at string) {
-	var examples []string
-	for _, s := range list {
-		for _, e := range s.Examples {
-			if text, ok := e.(string); ok {
-				examples = append(examples, text)
-			}
-		}
-	}
-	if len(examples) == 0 || slices.Contains(examples, value) || placeholders.Has(value) || v.perTenant(value) {
-		return
-	}
-	near := Suggest(value, examples)
-	if i := slices.IndexFunc(examples, func(e string) bool { return strings.EqualFold(e, value) }); i >= 0 {
-		near = examples[i]
-	}
-	if near != "" {
-		d := v.c.report(v.r, at, "schema-invalid", fmt.Sprintf("%q is %q, which is no known value", lastSegment(at), value), fmt.Sprintf("Did you mean %q?\nKnown are %s.", near, strings.Join(examples, ", ")))
-		d.Severity = Warning
 	}
 }
 
