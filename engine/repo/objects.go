@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,11 @@ func (o *objects) fail() {
 // ask has git answer for each id; false means that go-git must.
 func (o *objects) ask(verb string, ids []plumbing.Hash, limit int64, each func(answer)) bool {
 	if o.start != nil {
-		o.git, _ = o.start() //nolint:errcheck // then there is none
+		if git, err := o.start(); err == nil {
+			o.git = git
+			// Not everybody closes what was opened to look something up.
+			runtime.AddCleanup(o, func(end func()) { end() }, git.end)
+		}
 		o.start = nil
 	}
 	if o.git == nil {
