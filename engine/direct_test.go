@@ -201,7 +201,7 @@ func TestCrashMatrixDirect(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			points := 0
-			for n, ended := 1, false; !ended; n += min(stride(), 3) {
+			for n, ended := 1, false; !ended; n += smallStride() {
 				m := &mortal{left: n}
 				synctest.Test(t, func(t *testing.T) {
 					s := newStage(t)
@@ -248,7 +248,7 @@ func TestCrashMatrixDirect(t *testing.T) {
 				}
 			}
 			t.Logf("%s: %d cut points", way, points)
-			if points*min(stride(), 3) < 20 {
+			if points*smallStride() < 20 {
 				t.Errorf("only %d cut points", points)
 			}
 		})

@@ -200,7 +200,7 @@ func TestCrashMatrixESVPush(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			points := 0
-			for n, ended := 1, false; !ended; n += min(stride(), 3) {
+			for n, ended := 1, false; !ended; n += smallStride() {
 				m := &mortal{left: n}
 				synctest.Test(t, func(t *testing.T) {
 					p := newPusher(t)
@@ -229,7 +229,7 @@ func TestCrashMatrixESVPush(t *testing.T) {
 				}
 			}
 			t.Logf("%s: %d cut points", way, points)
-			if points*min(stride(), 3) < 30 {
+			if points*smallStride() < 30 {
 				t.Errorf("only %d cut points", points)
 			}
 		})

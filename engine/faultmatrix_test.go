@@ -134,7 +134,7 @@ func TestFaultMatrixDirect(t *testing.T) {
 	t.Parallel()
 	t.Run("apply", func(t *testing.T) {
 		t.Parallel()
-		faultMatrix(t, min(stride(), 2), 10, func(t *testing.T, wire func(http.RoundTripper) http.RoundTripper, retries int) bool {
+		faultMatrix(t, min(smallStride(), 2), 10, func(t *testing.T, wire func(http.RoundTripper) http.RoundTripper, retries int) bool {
 			s := newStage(t)
 			err := s.runWith(t, t.Context(), s.clientOver(t, wire, retries), &mortal{}, s.applying, false)
 			if err == nil {
@@ -147,7 +147,7 @@ func TestFaultMatrixDirect(t *testing.T) {
 	})
 	t.Run("roll back", func(t *testing.T) {
 		t.Parallel()
-		faultMatrix(t, min(stride(), 2), 10, func(t *testing.T, wire func(http.RoundTripper) http.RoundTripper, retries int) bool {
+		faultMatrix(t, min(smallStride(), 2), 10, func(t *testing.T, wire func(http.RoundTripper) http.RoundTripper, retries int) bool {
 			s := newStage(t)
 			if err := s.apply(t, t.Context(), &mortal{}); err != nil {
 				t.Fatal(err)

@@ -26,7 +26,15 @@ func stride() int {
 	case raced:
 		return 15
 	}
-	return 5
+	return 3
+}
+
+// smallStride is stride for the small matrices: every point, but under the race detector and in a hurry.
+func smallStride() int {
+	if raced || testing.Short() {
+		return min(stride(), 3)
+	}
+	return 1
 }
 
 // everyWrite is the step from one cut off write to the next: each, or every third under the race detector.
