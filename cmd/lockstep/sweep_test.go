@@ -54,7 +54,7 @@ func (s *sweeper) check(name string, data []byte) {
 }
 
 // sweepWork looks at every file that is in a script's folder at its end, but for what it began with and for the
-// sandbox's own, which is the tenant. It is called once a script is over.
+// sandbox's own (also where a script copied it), which is the tenant. It is called once a script is over.
 func (s *sweeper) sweepWork(work string, inputs map[string]string) {
 	files, err := filesIn(work)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *sweeper) sweepWork(work string, inputs map[string]string) {
 		return
 	}
 	for name, data := range files {
-		if inputs[name] != data && !strings.HasPrefix(name, ".sandbox/") {
+		if inputs[name] != data && !strings.Contains("/"+name, "/.sandbox/") {
 			s.check(filepath.Base(work)+": "+name, []byte(data))
 		}
 	}
