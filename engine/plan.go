@@ -286,9 +286,9 @@ func secretInClear(writes []diff.Change) error {
 // reference is a value that only says which environment variable has it.
 var reference = regexp.MustCompile(`^\$\{(BASE64:)?[A-Za-z_][A-Za-z0-9_]*\}$`)
 
-// planBody is the body as a plan keeps it: without a secret's value, but with the ${NAME} that says where
+// PlanBody is the body as a plan keeps it: without a secret's value, but with the ${NAME} that says where
 // the value is had, so that nobody has to guess it when the plan is carried out.
-func planBody(t *schema.Type, body map[string]any) map[string]any {
+func PlanBody(t *schema.Type, body map[string]any) map[string]any {
 	out := diff.Strip(t, body)
 	if v, ok := body[t.API.Value].(string); ok && reference.MatchString(v) {
 		out[t.API.Value] = v
@@ -344,7 +344,7 @@ func (p *Plan) addWrites(writes []ordered, esvs, liveESVs []schema.ESVReference)
 		}
 		p.add(Step{
 			Action: w.Action, Key: w.Key, Name: w.Name, Class: w.Class, Stub: w.stub, Was: was,
-			Want: diff.Digest(&schema.Resource{Key: w.Key, Body: body}), Body: schema.CompactJSON(planBody(t, body)),
+			Want: diff.Digest(&schema.Resource{Key: w.Key, Body: body}), Body: schema.CompactJSON(PlanBody(t, body)),
 			Patch: w.Patch, Lines: lines(items),
 		})
 	}
@@ -370,7 +370,7 @@ func (p *Plan) addDelete(c ordered) {
 	body := t.Stub(diff.Strip(t, c.Before.Body))
 	p.add(Step{
 		Action: diff.Update, Key: c.Key, Name: c.Name, Class: c.Class, Stub: true, Was: was,
-		Want: diff.Digest(&schema.Resource{Key: c.Key, Body: body}), Body: schema.CompactJSON(planBody(t, body)),
+		Want: diff.Digest(&schema.Resource{Key: c.Key, Body: body}), Body: schema.CompactJSON(PlanBody(t, body)),
 		Lines: []string{"- what it refers to; it is deleted below"},
 	})
 }

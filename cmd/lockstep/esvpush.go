@@ -82,7 +82,10 @@ func (a *app) preparePush(ctx context.Context, p *config.Project, e *config.Envi
 	out := &esvPush{want: schema.NewSet("the declared ESVs"), rewrite: map[schema.Key]string{}}
 	out.want.Types = esvTypes()
 	for _, r := range todo {
-		body, err := resolve(ctx, r.Key, r.Body)
+		t, _ := schema.TypeOf(r.Type)
+		// The value is had from where the plan's own body says, now and when it is carried out.
+		planned := engine.PlanBody(t, r.Body)
+		body, err := resolve(ctx, r.Key, planned)
 		old, there := live.Get(r.Key)
 		var unset *placeholders.UnsetError
 		if there && !named && errors.As(err, &unset) {
@@ -97,11 +100,13 @@ func (a *app) preparePush(ctx context.Context, p *config.Project, e *config.Envi
 				return nil, err
 			}
 		}
-		t, _ := schema.TypeOf(r.Type)
 		if value, ok := valueOf(t, body); ok && there && t.API.Versioned {
 			if same, text := hashes.Compare(r.ID, tenant.ActiveVersion(old), value); !same {
 				out.rewrite[r.Key] = text
 			}
+		}
+		if t.API.Versioned {
+			body = planned
 		}
 		out.want.Add(&schema.Resource{Key: r.Key, Body: body, Source: r.Source})
 	}
