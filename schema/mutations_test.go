@@ -1,10 +1,14 @@
 package schema_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -139,7 +143,7 @@ func TestMutations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	baseSet, baseFound := mutated(t, tree, nil)
+	baseSet, _, baseFound := mutated(t, tree, nil)
 	found, ways := 0, map[string]int{}
 	list := readMutations(t)
 	for i, m := range list {
@@ -150,11 +154,20 @@ func TestMutations(t *testing.T) {
 			if err != nil {
 				t.Fatalf("record %d: %v", i+1, err)
 			}
-			_, ds := mutated(t, planted, baseSet)
+			set, reading, ds := mutated(t, planted, baseSet)
 			// Lines move: a finding of the base is the same one wherever it stands now.
 			news := ds.New(baseFound)
 			if len(news) != 1 || news[0].Code != m.code || news[0].Pos.File != at.file || news[0].Pos.Line != at.line || news[0].Pos.Column != at.col {
-				t.Errorf("want %s at %v; found:\n%s", m.code, at, showFindings(news))
+				t.Fatalf("want %s at %v; found:\n%s", m.code, at, showFindings(news))
+			}
+			amongStubs(t, set, baseSet, reading, ds, news[0].Key)
+			// Files that came or went are no question: then all is read.
+			same := maps.EqualFunc(tree, planted, func(_, _ *fstest.MapFile) bool { return true })
+			r, ok := baseSet.Get(news[0].Key) // its stub would be of these files
+			if same && ok && schema.View(set) == schema.View(baseSet) && !slices.ContainsFunc(r.Source.Files(), func(f string) bool {
+				return !bytes.Equal(tree[f].Data, planted[f].Data)
+			}) {
+				t.Errorf("the view of all resources is the same, and yet something else is found about %s, which did not change", r.Key)
 			}
 		})
 		if ok {
@@ -172,13 +185,56 @@ func TestMutations(t *testing.T) {
 	t.Logf("%d of %d planted faults found, each at its place and alone", found, len(list))
 }
 
-func mutated(t *testing.T, tree fstest.MapFS, base *schema.Set) (*schema.Set, schema.Diagnostics) {
+// mutated loads a tree, and gives what reading it found, and all that was found.
+func mutated(t *testing.T, tree fstest.MapFS, base *schema.Set) (set *schema.Set, reading, all schema.Diagnostics) {
 	t.Helper()
-	set, ds, err := repo.Load(tree, ".", repo.Options{Layout: repo.FrConfig})
+	set, reading, err := repo.Load(tree, ".", repo.Options{Layout: repo.FrConfig})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ds = append(ds, schema.Validate(set, schema.Options{Base: base})...)
-	ds.Sort()
-	return set, ds
+	all = slices.Concat(reading, schema.Validate(set, schema.Options{Base: base}))
+	all.Sort()
+	return set, reading, all
+}
+
+// amongStubs: of the resource that a fault is about, the rules find the same when stubs stand for all the others:
+// they hold what rules read of others. One that a rule asks for a place is read, as it is at the next run.
+func amongStubs(t *testing.T, set, base *schema.Set, reading, all schema.Diagnostics, k schema.Key) {
+	t.Helper()
+	if _, ok := set.Get(k); !ok {
+		return
+	}
+	about := func(ds schema.Diagnostics) string {
+		return showFindings(slices.DeleteFunc(slices.Clone(ds), func(d schema.Diagnostic) bool {
+			return d.Key != k || slices.ContainsFunc(reading, func(r schema.Diagnostic) bool { return r.Key == k && r.Code == d.Code && r.Pos == d.Pos })
+		}))
+	}
+	stubs := schema.Stubs(set, reading, all)
+	if len(stubs) == 0 {
+		t.Fatal("no stubs")
+	}
+	whole := map[schema.Key]bool{k: true}
+	for range 3 {
+		var mu sync.Mutex
+		asked := map[schema.Key]bool{}
+		part := set.Filter(func(*schema.Resource) bool { return true })
+		known := map[schema.Key]schema.Diagnostics{}
+		for _, x := range stubs {
+			if whole[x.Key] {
+				continue
+			}
+			part.Replace(x.Resource(func(k schema.Key) { mu.Lock(); asked[k] = true; mu.Unlock() }))
+			known[x.Key] = x.Findings
+		}
+		got := schema.Validate(part, schema.Options{Base: base, Known: known})
+		if len(asked) > 0 {
+			maps.Copy(whole, asked)
+			continue
+		}
+		if got, want := about(got), about(all); got != want {
+			t.Errorf("among stubs the rules find about %s:\n%s\nand among resources:\n%s", k, got, want)
+		}
+		return
+	}
+	t.Errorf("%s: the rules ask again and again", k)
 }
