@@ -60,10 +60,21 @@ func planChanges(plan *engine.Plan, changes []diff.Change) []diff.Change {
 	return out
 }
 
+// summaryOf counts what a plan changes.
+func summaryOf(p *engine.Plan) diff.Summary {
+	var changes []diff.Change
+	for _, s := range p.Steps {
+		if !s.Restart && !s.Stub {
+			changes = append(changes, diff.Change{Key: s.Key, Action: s.Action, Class: s.Class})
+		}
+	}
+	return diff.Summarize(changes)
+}
+
 func planView(p *engine.Plan) *report.PlanView {
 	v := &report.PlanView{
 		Environment: p.Environment.Name, Role: p.Environment.Role, Source: p.Source.Origin,
-		Steps: []report.PlanStep{}, Summary: diff.Summary{Create: p.Count(diff.Create), Update: p.Count(diff.Update), Delete: p.Count(diff.Delete)},
+		Steps: []report.PlanStep{}, Summary: summaryOf(p),
 	}
 	if v.Source == "." {
 		v.Source = "this folder"

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -58,10 +59,31 @@ func runShow(ctx context.Context, a *app, name string) error {
 	return a.showSet(ctx, name)
 }
 
-// looksLikePlan tells a plan from a snapshot: only a plan has steps and a digest.
+// looksLikePlan tells a plan from a snapshot or an export by what it begins with: only a plan has a digest and an
+// environment. One that is cut off is a plan all the same.
 func looksLikePlan(data []byte) bool {
-	head := data[:min(len(data), 1<<20)]
-	return bytes.Contains(data[max(0, len(data)-1<<20):], []byte(`"steps"`)) && bytes.Contains(head, []byte(`"digest"`)) && !bytes.Contains(head, []byte(`"lockstep":`))
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if text, ok := name.(string); ok {
+			seen[text] = true
+		}
+		if seen["digest"] && seen["environment"] {
+			return true
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // showSet counts what a source holds.

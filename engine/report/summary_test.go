@@ -93,3 +93,22 @@ func TestLongDriftIsBoundedAloud(t *testing.T) {
 		}
 	}
 }
+
+// TestLongPlanIsCounted: more steps than a screen takes are counted by type, realm and class as well.
+func TestLongPlanIsCounted(t *testing.T) {
+	v := &PlanView{Environment: "dev", Summary: diff.Summary{
+		Create: screen, Update: 1, ByType: map[string]diff.Counts{"script": {Create: screen}, "journey": {Update: 1}},
+	}}
+	for _, more := range []bool{false, true} {
+		for len(v.Steps) < screen || more && len(v.Steps) == screen {
+			v.Steps = append(v.Steps, PlanStep{Number: len(v.Steps) + 1, Kind: "script", Name: "alpha/s", Text: "create"})
+		}
+		var b bytes.Buffer
+		if err := Write(&b, Text, &Report{Plan: v}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "by type   script +20 · journey ~1"); got != more {
+			t.Errorf("%d steps:\n%s", len(v.Steps), b.String())
+		}
+	}
+}

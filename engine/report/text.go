@@ -9,8 +9,9 @@ import (
 	"github.com/lockstep-gitops/lockstep/schema"
 )
 
-// columns that the text views are laid out for, when no terminal says otherwise
-const page = 80
+// page is the columns that the text views are laid out for, when no terminal says otherwise; screen is how many
+// steps of a plan are taken in at a glance: more are counted as well.
+const page, screen = 80, 20
 
 func writeText(w io.Writer, r *Report, o Options) error {
 	p := &printer{w: w, o: o}
@@ -122,7 +123,12 @@ func (p *printer) changes(cs []ChangeView) {
 	}
 	p.line()
 	p.line(last)
-	for _, t := range totals(sum) {
+	p.totals(sum)
+}
+
+// totals breaks a summary down by type, realm and class, a line each.
+func (p *printer) totals(s diff.Summary) {
+	for _, t := range totals(s) {
 		p.line(p.o.Style.dim(pad("by "+t.By, 10)), t.wrapped(strings.Repeat(" ", 10), p.columns()-10))
 	}
 }
@@ -333,6 +339,10 @@ func (p *printer) plan(v *PlanView) {
 			text = st.red(text)
 		}
 		p.line(text)
+	}
+	if len(v.Steps) > screen {
+		p.line()
+		p.totals(v.Summary)
 	}
 	if len(v.Ahead) > 0 {
 		p.line()
