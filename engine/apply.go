@@ -308,8 +308,9 @@ func (r *run) get(ctx context.Context, k schema.Key) (*schema.Resource, error) {
 }
 
 // checkResolves fills in all bodies once before the first write, so that an unset variable stops a run
-// before it starts.
+// before it starts. All that is missing is told at once.
 func (r *run) checkResolves(ctx context.Context) error {
+	var missing []error
 	for _, s := range r.plan.Steps {
 		if s.Restart || s.Action == diff.Delete || r.j.Has("did", s.Number) {
 			continue
@@ -319,14 +320,20 @@ func (r *run) checkResolves(ctx context.Context) error {
 			err = checkValue(s, body)
 		}
 		if err != nil {
-			nothing := "Nothing was written"
-			if n := r.j.Done(); n > 0 {
-				nothing = fmt.Sprintf("Nothing was written beyond the %d steps that were done before", n)
-			}
-			return fmt.Errorf("step %d, %s: %w. %s", s.Number, s.what(), err, nothing)
+			missing = append(missing, fmt.Errorf("step %d, %s: %w", s.Number, s.what(), err))
 		}
 	}
-	return nil
+	if len(missing) == 0 {
+		return nil
+	}
+	nothing := "Nothing was written"
+	if n := r.j.Done(); n > 0 {
+		nothing = fmt.Sprintf("Nothing was written beyond the %d steps that were done before", n)
+	}
+	if len(missing) == 1 {
+		return fmt.Errorf("%w. %s", missing[0], nothing)
+	}
+	return fmt.Errorf("%d steps can't be filled in:\n%w\n%s", len(missing), errors.Join(missing...), nothing)
 }
 
 // checkValue refuses an ESV's value that the tenant would refuse in the middle of the run.

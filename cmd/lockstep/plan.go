@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lockstep-gitops/lockstep/diff"
 	"github.com/lockstep-gitops/lockstep/engine"
@@ -171,6 +172,14 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if unlisted := unlisted(ctx, c, changes); len(unlisted) > 0 {
+		for _, r := range unlisted {
+			live.Add(r)
+		}
+		if changes, _, err = engine.Select(live.Set, want.Set, d); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := a.refuse(about(diags.AtLeast(schema.Error), changes), want.Len()); err != nil {
 		return nil, nil, err
 	}
@@ -186,6 +195,27 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 		MaxDeletes: p.Limits.Deletes, MaxPercent: p.Limits.DeletePercent, AllowDelete: o.allowDeletes,
 	})
 	return plan, changes, err
+}
+
+// unlisted finds what a tenant's lists don't show and it has all the same: a plan that would create it is stale before
+// it begins. What can't be asked for is found out before the first write.
+func unlisted(ctx context.Context, c *tenant.Client, changes []diff.Change) []*schema.Resource {
+	found := make([]*schema.Resource, len(changes))
+	var g errgroup.Group
+	g.SetLimit(8)
+	for i, x := range changes {
+		if x.Action != diff.Create {
+			continue
+		}
+		g.Go(func() error {
+			if r, err := c.Get(ctx, x.Key); err == nil {
+				found[i] = r
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return slices.DeleteFunc(found, func(r *schema.Resource) bool { return r == nil })
 }
 
 // authorOf is the mail address of a commit's author: whoever made a change doesn't approve it.
