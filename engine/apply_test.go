@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -455,10 +456,9 @@ func TestEditOfACutOffResourceIsKept(t *testing.T) {
 // Somebody changes the journey while its nodes are written: its tree is not written over.
 func TestTreeChangedWhileItsNodesAreWritten(t *testing.T) {
 	r := newRoad(t, false)
-	edited := false
+	var edited atomic.Bool // nodes are written side by side
 	c := wiredClient(t, r, func(req *http.Request) {
-		if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/nodes/") && strings.Contains(req.URL.Path, "-0000000001") && !edited {
-			edited = true
+		if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/nodes/") && strings.Contains(req.URL.Path, "-0000000001") && edited.CompareAndSwap(false, true) {
 			edit(t, r.tn, loginPath, func(b map[string]any) { b["description"] = "mine" })
 		}
 	})
@@ -467,8 +467,8 @@ func TestTreeChangedWhileItsNodesAreWritten(t *testing.T) {
 	defer j.Close()
 	err := plan.Apply(t.Context(), c, j, applyOptions(c))
 	var stale *engine.StaleError
-	if !edited || !errors.As(err, &stale) || !strings.Contains(err.Error(), "alpha/journey/Login  was changed while it was being written") {
-		t.Fatalf("edited %t: %v", edited, err)
+	if !edited.Load() || !errors.As(err, &stale) || !strings.Contains(err.Error(), "alpha/journey/Login  was changed while it was being written") {
+		t.Fatalf("edited %t: %v", edited.Load(), err)
 	}
 	live, err := r.c.Get(t.Context(), stale.Moved[0].Key)
 	if err != nil || live.Body["description"] != "mine" {
