@@ -422,14 +422,3 @@ func countLines(hunk []string) string {
 
 // Empty says that there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
-
-// Count counts the writes of an action.
-func (p *Plan) Count(a diff.Action) int {
-	n := 0
-	for _, s := range p.Steps {
-		if s.Action == a && !s.Stub {
-			n++
-		}
-	}
-	return n
-}

@@ -172,8 +172,8 @@ func (a *app) makePlan(ctx context.Context, p *config.Project, o planOptions) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	if unlisted := unlisted(ctx, c, changes); len(unlisted) > 0 {
-		for _, r := range unlisted {
+	if more := unlisted(ctx, c, changes); len(more) > 0 {
+		for _, r := range more {
 			live.Add(r)
 		}
 		if changes, _, err = engine.Select(live.Set, want.Set, d); err != nil {

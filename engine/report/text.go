@@ -456,13 +456,6 @@ func (p *printer) runStep(s RunStep, digits, names int) {
 	}
 }
 
-// Drift writes how environments differ from git.
-func Drift(w io.Writer, vs []DriftView, o Options) error {
-	p := &printer{w: w, o: o}
-	p.drift(vs)
-	return p.err
-}
-
 func (p *printer) story(s StoryStep) {
 	p.line(p.o.Style.bold("── " + clean(s.Heading)))
 	if s.Text != "" {

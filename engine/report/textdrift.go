@@ -3,10 +3,18 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 )
+
+// Drift writes how environments differ from git.
+func Drift(w io.Writer, vs []DriftView, o Options) error {
+	p := &printer{w: w, o: o}
+	p.drift(vs)
+	return p.err
+}
 
 func (p *printer) drift(vs []DriftView) {
 	names := 0
